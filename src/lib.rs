@@ -1,0 +1,4 @@
+//! `tema3`: BitTorrent over MPI.
+pub mod metainfo;
+pub mod protocol;
+pub mod storage;

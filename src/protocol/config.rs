@@ -1,0 +1,133 @@
+//! The settings of a node.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Incarnation, Rank};
+use crate::metainfo::{Bitfield, Layout, PieceHashes};
+
+/// Who a node is and how it behaves. All nodes of a swarm share the behaviour.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Config {
+    /// This node's address.
+    pub rank: Rank,
+    /// How many ranks there are, the tracker's included.
+    pub world: u32,
+    /// This node's life, 0 at first.
+    pub incarnation: Incarnation,
+    /// Breaks ties; the same for all nodes of a run.
+    pub seed: u64,
+    /// How the swarm behaves.
+    pub policy: Policy,
+    /// How long to wait.
+    pub patience: Patience,
+}
+
+/// How a swarm behaves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Policy {
+    /// A client announces after so many new pieces.
+    pub announce_every: u32,
+    /// How many pieces a client has in flight at most.
+    pub window_pieces: u32,
+    /// How many bytes a client has in flight at most, though at least two pieces.
+    pub window_bytes: u64,
+    /// Which piece comes next.
+    pub picking: Picking,
+    /// What a seed answers when it is asked for what it has given already.
+    pub seeding: Seeding,
+    /// How many neighbours the tracker tells a client of.
+    pub neighbours: u32,
+}
+
+/// Which piece comes next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Picking {
+    /// The one that the fewest hold.
+    RarestFirst,
+    /// The first in order.
+    Sequential,
+    /// Any, by the seed.
+    Random,
+}
+
+/// What a seed answers when it is asked for what it has given already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Seeding {
+    /// The piece.
+    Freely,
+    /// Who has it by now, unless the asker insists.
+    OnceEach,
+}
+
+/// How long a node waits for what.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Patience {
+    /// For a piece, before its sender is suspected.
+    pub request: Duration,
+    /// For the tracker's answer, before the call is repeated.
+    pub call: Duration,
+    /// For any word from the tracker, before the next term.
+    pub tracker: Duration,
+    /// The tracker's, for a word from a client, before it is pinged; after three times this it is lost.
+    pub client: Duration,
+    /// The tracker's, for all clients to publish.
+    pub start: Duration,
+    /// With pieces that no live rank holds, before they are given up.
+    pub starving: Duration,
+}
+
+impl Policy {
+    /// The rules of the assignment: an update after every 10 segments, segments of a line each.
+    #[must_use]
+    pub fn assignment() -> Self {
+        Self {
+            announce_every: 10,
+            window_pieces: 10,
+            window_bytes: 4 << 20,
+            picking: Picking::RarestFirst,
+            seeding: Seeding::Freely,
+            neighbours: 50,
+        }
+    }
+}
+
+impl Patience {
+    /// For ranks of one job on a healthy network.
+    #[must_use]
+    pub fn job() -> Self {
+        Self {
+            request: Duration::from_secs(1),
+            call: Duration::from_secs(1),
+            tracker: Duration::from_secs(5),
+            client: Duration::from_secs(2),
+            start: Duration::from_secs(20),
+            starving: Duration::from_secs(5),
+        }
+    }
+}
+
+/// What a client brings and wants.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Catalog {
+    /// Files that it has, whole or, when it came back from a crash, in part.
+    pub owned: Vec<Owned>,
+    /// Names of the files that it wants, in order, each once.
+    pub wanted: Vec<String>,
+    /// Why it cannot take part, if so: it will say so to all and the run ends.
+    pub refusal: Option<String>,
+}
+
+/// A file that a client brings.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Owned {
+    /// Its name.
+    pub name: String,
+    /// How it is cut.
+    pub layout: Layout,
+    /// The hashes of all its pieces.
+    pub hashes: PieceHashes,
+    /// Which pieces it has.
+    pub held: Bitfield,
+}

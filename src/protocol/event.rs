@@ -1,0 +1,108 @@
+//! What a node hears.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Message, Rank, Slot};
+use crate::metainfo::{PieceIndex, TorrentId};
+
+/// Something happened.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Event {
+    /// The driver runs; said once, first.
+    Start,
+    /// The time that [`super::Node::next_timeout`] named has come.
+    Timeout,
+    /// A control message came.
+    Message {
+        /// Who sent it.
+        from: Rank,
+        /// What it says. Nothing in it can be trusted.
+        message: Message,
+    },
+    /// A message came that no node sends: unreadable, or of another version.
+    Garbled {
+        /// Who sent it.
+        from: Rank,
+    },
+    /// A piece came in.
+    Piece {
+        /// Who sent it.
+        from: Rank,
+        /// The slot under which it came.
+        slot: Slot,
+        /// What became of it.
+        arrival: Arrival,
+    },
+    /// A piece, or a reject, has left: its buffer is free again.
+    Sent {
+        /// To whom.
+        to: Rank,
+    },
+    /// A held piece that was to be sent could not be read.
+    ReadFailed {
+        /// Who asked for it.
+        to: Rank,
+        /// Under which slot.
+        slot: Slot,
+        /// Which piece.
+        torrent: TorrentId,
+        /// Which piece.
+        piece: PieceIndex,
+    },
+    /// A torrent's output is whole and in place.
+    Closed {
+        /// Whose.
+        torrent: TorrentId,
+    },
+    /// A piece or an output could not be written.
+    WriteFailed {
+        /// Whose.
+        torrent: TorrentId,
+    },
+    /// All sends have left and all files are closed, as [`super::Decision::Drain`] asked.
+    Drained {
+        /// What this rank has sent so far.
+        traffic: Traffic,
+    },
+    /// The driver knows that a peer is gone.
+    PeerLost {
+        /// Who.
+        rank: Rank,
+    },
+    /// The run is to end early.
+    Stop {
+        /// Why.
+        cause: StopCause,
+    },
+}
+
+/// What became of a piece that came in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Arrival {
+    /// It matches its hash and is kept.
+    Verified,
+    /// It does not match its hash.
+    Corrupt,
+    /// It has another length.
+    Short,
+    /// Nobody was waiting for it.
+    Unexpected,
+}
+
+/// Why a run ends early.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum StopCause {
+    /// A signal asked for it.
+    Signal,
+    /// Its time is over.
+    TimeLimit,
+}
+
+/// What a rank has sent, counted at its sends.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Traffic {
+    /// Messages, control and pieces: one MPI send is one message.
+    pub messages: u64,
+    /// Their bytes.
+    pub bytes: u64,
+}

@@ -1,0 +1,32 @@
+//! What is said and decided: the nodes of a swarm as pure state machines.
+//!
+//! Start with [`Node`], the seam: an event goes in, decisions come out. A [`Member`] is what a driver runs for a rank: a
+//! [`Client`], made of the halves `Download` and `Upload`, and, on the rank that is tracker, a [`Tracker`]. Nothing here
+//! reads a clock, sleeps, opens a file or touches the network.
+
+mod config;
+mod event;
+mod member;
+mod message;
+mod node;
+mod observed;
+mod outbox;
+mod outcome;
+mod rank;
+mod slot;
+mod time;
+
+pub use config::{Catalog, Config, Owned, Patience, Picking, Policy, Seeding};
+pub use event::{Arrival, Event, StopCause, Traffic};
+pub use member::Member;
+pub use message::{
+    Answer, Body, Call, Change, Claim, Described, Finish, Lack, Manner, Message, More, Need, News, Pieces, Publication,
+    Reason, Received, Report, Shortfall, Swarm, Version,
+};
+pub use node::Node;
+pub use observed::{ClientSummary, Half, Observed, Summary};
+pub use outbox::{Decision, Outbox};
+pub use outcome::Outcome;
+pub use rank::{Incarnation, Rank, TRACKER, Term};
+pub use slot::Slot;
+pub use time::Time;
