@@ -1,5 +1,7 @@
 //! `tema3`: BitTorrent over MPI.
 pub mod assignment;
+pub mod cli;
+pub mod commands;
 pub mod metainfo;
 pub mod protocol;
 pub mod storage;
