@@ -6,9 +6,11 @@ use std::path::Path;
 
 use serde::Serialize;
 
+use super::client_row::ClientRow;
+use super::troubles::lack_name;
 use super::{Names, Observer};
 use crate::metainfo::{PieceIndex, TorrentId};
-use crate::protocol::{ClientSummary, Half, Lack, Observed, Outcome, Rank, Reason, Time};
+use crate::protocol::{Half, Lack, Observed, Outcome, Rank, Reason, Time};
 
 /// The version of the lines. A new event or field keeps it; a changed or removed one raises it.
 const VERSION: u32 = 1;
@@ -143,7 +145,7 @@ impl Line<'_> {
                 .field("messages", summary.messages)
                 .field("bytes", summary.bytes)
                 .field("traded", summary.traded)
-                .field("clients", summary.clients.iter().map(Row::from).collect::<Vec<_>>()),
+                .field("clients", summary.clients.iter().map(ClientRow::from).collect::<Vec<_>>()),
         }
     }
 
@@ -207,47 +209,10 @@ fn half(half: Half) -> &'static str {
     }
 }
 
-/// A client's row as programs read it, here and in the summary file.
-#[derive(Debug, Serialize)]
-pub(super) struct Row {
-    rank: u32,
-    had: u64,
-    wanted: u64,
-    got: u64,
-    sources: u32,
-    served: u64,
-    code: Option<u8>,
-}
-
-impl From<&ClientSummary> for Row {
-    fn from(client: &ClientSummary) -> Self {
-        Self {
-            rank: client.rank.0,
-            had: client.had,
-            wanted: client.wanted,
-            got: client.got,
-            sources: client.sources,
-            served: client.served,
-            code: client.outcome.map(Outcome::code),
-        }
-    }
-}
-
-/// A lack as programs read it.
-pub(super) fn lack_name(lack: Lack) -> &'static str {
-    match lack {
-        Lack::Unowned => "unowned",
-        Lack::NoHolder => "no_holder",
-        Lack::Conflict => "conflict",
-        Lack::Corrupt => "corrupt",
-        Lack::Unwritable => "unwritable",
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::protocol::{Summary, Term};
+    use crate::protocol::{ClientSummary, Summary, Term};
 
     const FILE: TorrentId = TorrentId(9);
 

@@ -5,6 +5,7 @@
 //! written is said once in the log.
 
 mod atomic_file;
+mod client_row;
 mod events;
 mod explain;
 mod figures;

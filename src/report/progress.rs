@@ -58,7 +58,6 @@ mod tests {
     use std::sync::{Arc, Mutex};
 
     use super::*;
-    use crate::protocol::Summary;
 
     #[derive(Clone, Debug, Default)]
     struct Screen(Arc<Mutex<Vec<u8>>>);
@@ -83,10 +82,8 @@ mod tests {
 
     #[test]
     fn the_bar_says_how_much_has_arrived_and_is_gone_at_the_end() {
-        let screen = drawn(&[
-            (600, Observed::Progress { done: 30, wanted: 120 }),
-            (700, Observed::Summary(Box::new(Summary::default()))),
-        ]);
+        let screen =
+            drawn(&[(600, Observed::Progress { done: 30, wanted: 120 }), (700, Observed::Summary(Box::default()))]);
         assert!(screen.contains("==========>"), "{screen:?}");
         assert!(screen.contains(" 25 %, 30 of 120 segments"), "{screen:?}");
         assert!(screen.trim_end_matches(['\r', '\n']).ends_with("\x1b[2K"), "{screen:?}");
@@ -94,10 +91,8 @@ mod tests {
 
     #[test]
     fn a_short_run_draws_nothing() {
-        let screen = drawn(&[
-            (499, Observed::Progress { done: 30, wanted: 120 }),
-            (499, Observed::Summary(Box::new(Summary::default()))),
-        ]);
+        let screen =
+            drawn(&[(499, Observed::Progress { done: 30, wanted: 120 }), (499, Observed::Summary(Box::default()))]);
         assert!(!screen.contains("segments"), "{screen:?}");
     }
 }

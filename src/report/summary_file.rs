@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-use super::events::Row;
+use super::client_row::ClientRow;
 use super::figures::Figures;
 use super::troubles::{Listed, Troubles};
 use super::{Observer, write_atomically};
@@ -50,7 +50,7 @@ struct Content<'a> {
     traded: u64,
     messages_a_segment: Option<f64>,
     load_max_over_mean: Option<f64>,
-    clients: Vec<Row>,
+    clients: Vec<ClientRow>,
     #[serde(flatten)]
     troubles: Listed<'a>,
 }
@@ -66,7 +66,7 @@ fn json(summary: &Summary, troubles: Listed<'_>) -> String {
         traded: summary.traded,
         messages_a_segment,
         load_max_over_mean: load,
-        clients: summary.clients.iter().map(Row::from).collect(),
+        clients: summary.clients.iter().map(ClientRow::from).collect(),
         troubles,
     };
     let mut text = serde_json::to_string_pretty(&content).expect("the content has only string keys");

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::events::lack_name;
 use super::names::{count, printable, ranks};
 use crate::protocol::{Lack, Observed, Rank, Summary};
 
@@ -140,6 +139,17 @@ impl Troubles {
 
 fn listed(hash: &str) -> String {
     if hash.is_empty() { String::from("nothing") } else { printable(hash) }
+}
+
+/// A lack as programs read it.
+pub(super) fn lack_name(lack: Lack) -> &'static str {
+    match lack {
+        Lack::Unowned => "unowned",
+        Lack::NoHolder => "no_holder",
+        Lack::Conflict => "conflict",
+        Lack::Corrupt => "corrupt",
+        Lack::Unwritable => "unwritable",
+    }
 }
 
 /// Why something is missing, and what to do.
