@@ -4,4 +4,5 @@ pub mod cli;
 pub mod commands;
 pub mod metainfo;
 pub mod protocol;
+pub mod report;
 pub mod storage;
