@@ -1,34 +1,17 @@
 //! What the environment says of who started this process: known before MPI is, and where MPI is not.
 
 /// The launcher's word on this process.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-pub struct Launch {
-    /// Whether a launcher started it.
-    pub by: Launcher,
-    /// Its rank, where the launcher says so.
-    pub rank: Option<u32>,
-    /// How many ranks were started, where the launcher says so.
-    pub ranks: Option<u32>,
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Launch {
+    /// mpirun, srun or another launcher started it as this rank.
+    Rank(u32),
+    /// A shell did: there is one process and no rank.
+    Alone,
 }
 
-/// What starts a process.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-pub enum Launcher {
-    /// mpirun, srun or another that starts ranks.
-    Mpi,
-    /// A shell: there is one process and no rank.
-    #[default]
-    Shell,
-}
-
-/// What each launcher sets for a rank it starts: its rank, then the number of ranks. Slurm's variables without a step are
-/// those of a batch script, which is no rank.
-const VARIABLES: [[&str; 2]; 4] = [
-    ["OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE"],
-    ["PMI_RANK", "PMI_SIZE"],
-    ["PMIX_RANK", "SLURM_STEP_NUM_TASKS"],
-    ["SLURM_PROCID", "SLURM_STEP_NUM_TASKS"],
-];
+/// What each launcher calls the rank that it starts.
+const RANKS: [&str; 4] = ["OMPI_COMM_WORLD_RANK", "PMI_RANK", "PMIX_RANK", "SLURM_PROCID"];
+/// Set for ranks that Slurm starts, and not for a batch script, which has a `SLURM_PROCID` too.
 const SLURM_STEP: &str = "SLURM_STEP_ID";
 
 impl Launch {
@@ -39,17 +22,24 @@ impl Launch {
     }
 
     fn from(variable: impl Fn(&str) -> Option<String>) -> Self {
-        let number = |name: &str| variable(name)?.parse().ok();
-        let is_set = |[rank, _]: &[&str; 2]| number(rank).is_some() && (*rank != "SLURM_PROCID" || variable(SLURM_STEP).is_some());
-        let Some([rank, ranks]) = VARIABLES.iter().find(|names| is_set(names)) else { return Self::default() };
-        let ranks = number(ranks).or_else(|| number("SLURM_NTASKS"));
-        Self { by: Launcher::Mpi, rank: number(rank), ranks }
+        let is_meant = |name: &&str| *name != "SLURM_PROCID" || variable(SLURM_STEP).is_some();
+        let mut ranks = RANKS.iter().filter(|name| is_meant(name)).filter_map(|name| variable(name)?.parse().ok());
+        ranks.next().map_or(Self::Alone, Self::Rank)
     }
 
-    /// Whether this process is the one that speaks for all. Where no launcher says otherwise, it is alone.
+    /// The rank, where there is one.
     #[must_use]
-    pub fn is_spokesman(&self) -> bool {
-        self.rank.unwrap_or(0) == 0
+    pub fn rank(self) -> Option<u32> {
+        match self {
+            Self::Rank(rank) => Some(rank),
+            Self::Alone => None,
+        }
+    }
+
+    /// Whether this process says what all would say.
+    #[must_use]
+    pub fn speaks_for_all(self) -> bool {
+        matches!(self, Self::Alone | Self::Rank(0))
     }
 }
 
@@ -61,24 +51,24 @@ mod tests {
         Launch::from(|name| environment.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned()))
     }
 
-    fn by_mpi(rank: u32, ranks: Option<u32>) -> Launch {
-        Launch { by: Launcher::Mpi, rank: Some(rank), ranks }
-    }
-
     #[test]
     fn each_launcher_is_known_by_its_variables() {
-        assert_eq!(launch(&[("OMPI_COMM_WORLD_RANK", "2"), ("OMPI_COMM_WORLD_SIZE", "4")]), by_mpi(2, Some(4)));
-        assert_eq!(launch(&[("PMI_RANK", "2"), ("PMI_SIZE", "4")]), by_mpi(2, Some(4)));
-        assert_eq!(launch(&[("PMIX_RANK", "2")]), by_mpi(2, None));
-        let step = [("SLURM_PROCID", "2"), ("SLURM_STEP_ID", "0"), ("SLURM_STEP_NUM_TASKS", "3"), ("SLURM_NTASKS", "4")];
-        assert_eq!(launch(&step), by_mpi(2, Some(3)));
+        for name in ["OMPI_COMM_WORLD_RANK", "PMI_RANK", "PMIX_RANK"] {
+            assert_eq!(launch(&[(name, "2")]), Launch::Rank(2), "{name}");
+        }
+        assert_eq!(launch(&[("SLURM_PROCID", "2"), ("SLURM_STEP_ID", "0")]), Launch::Rank(2));
     }
 
     #[test]
     fn a_shell_and_a_batch_script_are_no_launchers() {
-        assert_eq!(launch(&[]), Launch::default());
-        assert_eq!(launch(&[("SLURM_PROCID", "0"), ("SLURM_NTASKS", "4")]), Launch::default());
-        assert_eq!(launch(&[("OMPI_COMM_WORLD_RANK", "first")]), Launch::default());
-        assert!(launch(&[]).is_spokesman());
+        assert_eq!(launch(&[]), Launch::Alone);
+        assert_eq!(launch(&[("SLURM_PROCID", "0"), ("SLURM_NTASKS", "4")]), Launch::Alone);
+        assert_eq!(launch(&[("OMPI_COMM_WORLD_RANK", "first")]), Launch::Alone);
+    }
+
+    #[test]
+    fn one_process_speaks_for_all() {
+        assert!(Launch::Alone.speaks_for_all() && Launch::Rank(0).speaks_for_all());
+        assert!(!Launch::Rank(1).speaks_for_all());
     }
 }

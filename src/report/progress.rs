@@ -23,11 +23,13 @@ impl Progress {
     /// A bar on stderr; hidden where that does not end at a terminal.
     #[must_use]
     pub fn on_stderr() -> Self {
-        Self::on(if stderr_ends_at_a_terminal() {
-            ProgressDrawTarget::term_like(Box::new(Forwarded::new(io::stderr())))
-        } else {
-            ProgressDrawTarget::hidden()
-        })
+        if stderr_ends_at_a_terminal() { Self::in_any_case() } else { Self::on(ProgressDrawTarget::hidden()) }
+    }
+
+    /// A bar on stderr, whatever shows it.
+    #[must_use]
+    pub fn in_any_case() -> Self {
+        Self::on(ProgressDrawTarget::term_like(Box::new(Forwarded::new(io::stderr()))))
     }
 
     fn on(target: ProgressDrawTarget) -> Self {
