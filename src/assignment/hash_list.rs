@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use super::names::output_name;
-use super::{Input, OwnedFile};
+use super::OwnedFile;
 use crate::metainfo::{Bitfield, Layout, PieceHashes, PieceIndex, TorrentId};
 use crate::storage::{Storage, StorageError, Written};
 

@@ -102,8 +102,8 @@ fn options(args: &AssignmentArgs, rank: Rank) -> Options {
 fn observers(args: &AssignmentArgs, rank: Rank) -> Observers {
     let mut observers = Observers::new();
     match args.progress {
-        ProgressWhen::Auto => observers.add(Progress::on_stderr()),
-        ProgressWhen::Always => observers.add(Progress::in_any_case()),
+        ProgressWhen::Auto => observers.add(Progress::on_terminal()),
+        ProgressWhen::Always => observers.add(Progress::on_stderr()),
         ProgressWhen::Never => {}
     }
     if args.explain {

@@ -12,8 +12,7 @@ use crate::protocol::{Observed, Time};
 /// A run that is over by then needs no bar.
 const QUIET_AT_FIRST: Duration = Duration::from_millis(500);
 
-/// Shows how many of the wanted segments have arrived, on the rank that hears it: the tracker's. On stderr, and only where
-/// a terminal shows it.
+/// Shows how many of the wanted segments have arrived, on the rank that hears it: the tracker's.
 #[derive(Debug)]
 pub struct Progress {
     bar: ProgressBar,
@@ -22,13 +21,13 @@ pub struct Progress {
 impl Progress {
     /// A bar on stderr; hidden where that does not end at a terminal.
     #[must_use]
-    pub fn on_stderr() -> Self {
-        if stderr_ends_at_a_terminal() { Self::in_any_case() } else { Self::on(ProgressDrawTarget::hidden()) }
+    pub fn on_terminal() -> Self {
+        if stderr_ends_at_a_terminal() { Self::on_stderr() } else { Self::on(ProgressDrawTarget::hidden()) }
     }
 
-    /// A bar on stderr, whatever shows it.
+    /// A bar on stderr, wherever that ends.
     #[must_use]
-    pub fn in_any_case() -> Self {
+    pub fn on_stderr() -> Self {
         Self::on(ProgressDrawTarget::term_like(Box::new(Forwarded::new(io::stderr()))))
     }
 

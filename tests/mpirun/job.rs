@@ -114,7 +114,8 @@ impl Launcher {
     fn get() -> &'static Self {
         static LAUNCHER: OnceLock<Launcher> = OnceLock::new();
         LAUNCHER.get_or_init(|| {
-            let names = std::env::var("MPIRUN").map_or(vec!["mpirun.openmpi".into(), "mpirun".into()], |name| vec![name]);
+            let names =
+                std::env::var("MPIRUN").map_or(vec!["mpirun.openmpi".into(), "mpirun".into()], |name| vec![name]);
             let version = |name: &String| Command::new(name).arg("--version").output().ok();
             let found = names.iter().find_map(|name| Some((name, version(name)?)));
             let (name, version) = found.unwrap_or_else(|| panic!("none of {names:?} can be run; set MPIRUN"));
