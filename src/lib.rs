@@ -1,4 +1,5 @@
 //! `tema3`: BitTorrent over MPI.
+pub mod fault;
 pub mod metainfo;
 pub mod protocol;
 pub mod storage;
