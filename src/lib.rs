@@ -2,4 +2,5 @@
 pub mod fault;
 pub mod metainfo;
 pub mod protocol;
+pub mod sim;
 pub mod storage;
