@@ -2,7 +2,9 @@
 pub mod assignment;
 pub mod cli;
 pub mod commands;
+pub mod fault;
 pub mod metainfo;
 pub mod protocol;
 pub mod report;
+pub mod sim;
 pub mod storage;
