@@ -17,6 +17,12 @@ impl Digest {
         value.hash(self);
     }
 
+    /// The first eight bytes of the fingerprint so far.
+    #[must_use]
+    pub fn short(&self) -> u64 {
+        self.finish()
+    }
+
     /// The fingerprint so far, in hex.
     #[must_use]
     pub fn hex(&self) -> String {

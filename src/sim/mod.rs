@@ -6,7 +6,9 @@
 
 mod calamities;
 mod carry_out;
+mod case;
 pub mod checkers;
+mod dice;
 mod digest;
 mod fired;
 mod host;
@@ -15,15 +17,19 @@ mod network;
 mod queue;
 mod scenario;
 mod simulation;
+pub mod soak;
 #[cfg(test)]
 mod toys;
+mod trace;
 mod truth;
 mod watch;
 
+pub use case::{Case, CaseError};
 pub use digest::Digest;
 pub use fired::{Fired, Kind};
 pub use network::Hardware;
 pub use scenario::{Published, Scenario};
 pub use simulation::{Report, Simulation, simulate};
+pub use trace::Trace;
 pub use truth::{Knowledge, Truth};
 pub use watch::Watch;
