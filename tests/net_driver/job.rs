@@ -8,7 +8,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 /// Names the story to the ranks.
-pub const STORY: &str = "TEMA3_DRIVER_STORY";
+pub(crate) const STORY: &str = "TEMA3_DRIVER_STORY";
 
 const DEADLINE: Duration = Duration::from_secs(60);
 
@@ -16,34 +16,34 @@ const DEADLINE: Duration = Duration::from_secs(60);
 static ALONE: Mutex<()> = Mutex::new(());
 
 /// A story to be played.
-pub struct Job {
+pub(crate) struct Job {
     story: &'static str,
     ranks: u32,
 }
 
 /// How it ended.
 #[derive(Debug)]
-pub struct Ended {
-    pub code: i32,
-    pub stdout: String,
-    pub stderr: String,
-    pub took: Duration,
+pub(crate) struct Ended {
+    pub(crate) code: i32,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+    pub(crate) took: Duration,
 }
 
 impl Ended {
     /// How many lines say this.
-    pub fn said(&self, what: &str) -> usize {
+    pub(crate) fn said(&self, what: &str) -> usize {
         self.stdout.lines().filter(|line| line.contains(what)).count()
     }
 }
 
 impl Job {
-    pub fn new(story: &'static str, ranks: u32) -> Self {
+    pub(crate) fn new(story: &'static str, ranks: u32) -> Self {
         Self { story, ranks }
     }
 
     /// Plays it to its end; ends it where that does not come.
-    pub fn run(self) -> Ended {
+    pub(crate) fn run(self) -> Ended {
         let _alone = ALONE.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         let launcher = std::env::var("MPIRUN").unwrap_or_else(|_| "mpirun".into());
         let version = Command::new(&launcher).arg("--version").output().expect("MPIRUN can be started");

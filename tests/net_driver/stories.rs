@@ -14,7 +14,7 @@ use tema3::protocol::{
 use super::toys::{TORRENT, said};
 
 /// What a rank does until it has a verdict.
-pub trait Story {
+pub(crate) trait Story {
     fn hear(&mut self, now: Time, event: Event, out: &mut Outbox);
 
     /// What it has to say, once it has seen enough.
@@ -43,7 +43,7 @@ fn send_piece(to: Rank, piece: u32) -> Decision {
 }
 
 /// Each rank sends pieces to the next, all at once.
-pub struct Ring {
+pub(crate) struct Ring {
     before: Rank,
     next: Rank,
     pieces: u32,
@@ -52,7 +52,7 @@ pub struct Ring {
 }
 
 impl Ring {
-    pub fn new(me: Rank, size: u32, pieces: u32) -> Self {
+    pub(crate) fn new(me: Rank, size: u32, pieces: u32) -> Self {
         Self { before: Rank((me.0 + size - 1) % size), next: Rank((me.0 + 1) % size), pieces, came: 0, left: 0 }
     }
 }
@@ -76,7 +76,7 @@ impl Story for Ring {
 }
 
 /// All ask rank 0 very often, without waiting for an answer.
-pub struct Flood {
+pub(crate) struct Flood {
     me: Rank,
     answers: u32,
 }
@@ -84,7 +84,7 @@ pub struct Flood {
 impl Flood {
     const QUESTIONS: u32 = 20_000;
 
-    pub fn new(me: Rank) -> Self {
+    pub(crate) fn new(me: Rank) -> Self {
         Self { me, answers: 0 }
     }
 }
@@ -110,7 +110,7 @@ impl Story for Flood {
 }
 
 /// Each rank sends large and small messages to the next in turn, numbered.
-pub struct Order {
+pub(crate) struct Order {
     next: Rank,
     came: u32,
 }
@@ -118,7 +118,7 @@ pub struct Order {
 impl Order {
     const MESSAGES: u32 = 200;
 
-    pub fn new(me: Rank, size: u32) -> Self {
+    pub(crate) fn new(me: Rank, size: u32) -> Self {
         Self { next: Rank((me.0 + 1) % size), came: 0 }
     }
 }
@@ -145,7 +145,7 @@ impl Story for Order {
 }
 
 /// Each rank talks to itself.
-pub struct ToSelf {
+pub(crate) struct ToSelf {
     me: Rank,
     heard: u32,
 }
@@ -153,7 +153,7 @@ pub struct ToSelf {
 impl ToSelf {
     const WORDS: u32 = 1000;
 
-    pub fn new(me: Rank) -> Self {
+    pub(crate) fn new(me: Rank) -> Self {
         Self { me, heard: 0 }
     }
 }
@@ -176,7 +176,7 @@ impl Story for ToSelf {
 }
 
 /// Rank 1 sends what no node sends; rank 0 hears it.
-pub struct Foreign {
+pub(crate) struct Foreign {
     me: Rank,
     garbled: u32,
     unexpected: u32,
@@ -186,7 +186,7 @@ impl Foreign {
     /// Six that are nothing, and two pieces for which nobody asked.
     const MESSAGES: u32 = 8;
 
-    pub fn new(me: Rank) -> Self {
+    pub(crate) fn new(me: Rank) -> Self {
         Self { me, garbled: 0, unexpected: 0 }
     }
 
@@ -223,13 +223,13 @@ impl Story for Foreign {
 }
 
 /// Waits until the run is to stop.
-pub struct Until {
+pub(crate) struct Until {
     awaited: StopCause,
     heard: Option<StopCause>,
 }
 
 impl Until {
-    pub fn new(awaited: StopCause) -> Self {
+    pub(crate) fn new(awaited: StopCause) -> Self {
         Self { awaited, heard: None }
     }
 }
@@ -253,7 +253,7 @@ impl Story for Until {
 }
 
 /// Two ranks send each other pieces over a bad line; each knows what must become of them.
-pub struct Faulty {
+pub(crate) struct Faulty {
     other: Rank,
     fates: Counts,
     came: Counts,
@@ -270,7 +270,7 @@ impl Faulty {
     const PIECES: u32 = 500;
 
     /// A fifth of the pieces falls to each kind of fault, and none of the words with which the ranks end the story.
-    pub fn faults() -> Faults {
+    pub(crate) fn faults() -> Faults {
         let rates = Faults {
             drop: 200,
             duplicate: 200,
@@ -289,7 +289,7 @@ impl Faulty {
         seeds.find(spares).expect("some seed spares them")
     }
 
-    pub fn new(me: Rank, faults: Faults) -> Self {
+    pub(crate) fn new(me: Rank, faults: Faults) -> Self {
         let other = Rank(1 - me.0);
         let mut fates = Counts::default();
         for piece in (0..Self::PIECES).map(PieceIndex) {
@@ -332,7 +332,7 @@ impl Story for Faulty {
 
 /// Does nothing, and measures what that costs.
 #[derive(Default)]
-pub struct Parked {
+pub(crate) struct Parked {
     at_first: Option<u64>,
     verdict: Option<String>,
 }

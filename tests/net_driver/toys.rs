@@ -13,10 +13,10 @@ use tema3::storage::{Storage, StorageError, Written};
 use super::stories::{Faulty, Flood, Foreign, Order, Parked, Ring, Story, ToSelf, Until};
 
 /// The torrent of which all pieces are.
-pub const TORRENT: TorrentId = TorrentId(1);
+pub(crate) const TORRENT: TorrentId = TorrentId(1);
 
 /// Plays one rank of the story, to the end of the process.
-pub fn play(story: &str) -> ! {
+pub(crate) fn play(story: &str) -> ! {
     let world = init().expect("mpirun is there");
     let (me, size) = (world.rank(), world.size());
     let plain = Options::default();
@@ -63,7 +63,7 @@ fn run(mut world: World, story: impl Story, length: usize, options: &Options) ->
 }
 
 /// A control message.
-pub fn said(body: Body) -> Message {
+pub(crate) fn said(body: Body) -> Message {
     Message { term: Term(0), incarnation: Incarnation(0), body }
 }
 
