@@ -109,9 +109,7 @@ impl Faults {
         if from == to {
             return Fate::Deliver;
         }
-        let [kind, identity] = subject.words();
-        let link = u64::from(from.0) << 32 | u64::from(to.0);
-        let dice = [link, kind, identity, u64::from(attempt)].into_iter().fold(self.seed, mix);
+        let dice = self.dice(from, to, subject, attempt);
         if matches!(subject, Subject::Piece { .. }) && self.poisoners.contains(&from) {
             return Fate::Corrupt { at: dice as u32 };
         }
@@ -119,7 +117,7 @@ impl Faults {
         for (rate, fate) in [
             (self.drop, Fate::Drop),
             (self.duplicate, Fate::Duplicate),
-            (self.delay, Fate::Delay(part_of(self.longest_delay, detail))),
+            (self.delay, Fate::Delay(self.lateness(from, to, subject, attempt))),
             (self.corrupt, Fate::Corrupt { at: detail as u32 }),
         ] {
             if roll < rate {
@@ -128,6 +126,19 @@ impl Faults {
             roll -= rate;
         }
         Fate::Deliver
+    }
+
+    /// How late it comes where its fate is to be late, and how long after the first its second copy comes where it is to
+    /// arrive twice and the driver can hold it back.
+    #[must_use]
+    pub fn lateness(&self, from: Rank, to: Rank, subject: &Subject, attempt: u32) -> Duration {
+        part_of(self.longest_delay, mix(self.dice(from, to, subject, attempt), 2))
+    }
+
+    fn dice(&self, from: Rank, to: Rank, subject: &Subject, attempt: u32) -> u64 {
+        let [kind, identity] = subject.words();
+        let link = u64::from(from.0) << 32 | u64::from(to.0);
+        [link, kind, identity, u64::from(attempt)].into_iter().fold(self.seed, mix)
     }
 }
 

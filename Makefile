@@ -1,0 +1,47 @@
+# `make run` and `make test` are all that a newcomer needs; `make help` lists the rest.
+
+# Which MPI: openmpi or mpich. Where nobody chose, the one that is here; Open MPI where both are.
+MPI ?= $(shell scripts/with-mpi --default)
+# With which MPIs the tests run: those that are here.
+MPIS ?= $(shell scripts/with-mpi --available)
+# What `make run` runs: a folder with in<R>.txt.
+SAMPLE ?= inputs/tutorial
+# How long `make soak` and `make soak-real` try to break it.
+SWARMS ?= 100000
+RUNS ?= 50
+
+.PHONY: build run test check lint bench soak soak-real setup clean help
+
+build: ## build ./tema3, optimised
+	scripts/build $(MPI)
+
+run: setup ## set up, build, run a sample swarm into out/ and show what came out
+	$(MAKE) --no-print-directory build
+	scripts/with-mpi $(MPI) scripts/run-sample $(SAMPLE)
+
+test: setup ## set up, then run all tests: once each, those that start mpirun with each MPI
+	scripts/test-all $(MPIS)
+
+check: lint test ## the gate: lint and test
+
+lint: setup ## format, lints, documentation, dependencies, scripts; warnings are errors
+	scripts/lint $(MPI)
+
+bench: build ## measure what benches/README.md lists
+	scripts/with-mpi $(MPI) scripts/bench-all
+
+soak: build ## many seeded faulty swarms in virtual time (SWARMS=100000)
+	./tema3 soak --swarms $(SWARMS)
+
+soak-real: setup ## each story many times under mpirun, with each MPI (RUNS=50)
+	TEMA3_RUNS=$(RUNS) scripts/test-all --only-mpirun $(MPIS)
+
+setup: ## install what is missing, where that is possible
+	@scripts/setup
+
+clean: ## remove what was made
+	rm -rf target out tema3
+
+help: ## this list
+	@awk -F ':.* ## ' '/^[a-z-]+:.* ## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+	@echo '  MPI=openmpi or MPI=mpich chooses the MPI, as in: make MPI=mpich run'

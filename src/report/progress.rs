@@ -1,0 +1,99 @@
+//! The progress bar, on a terminal.
+
+use std::io;
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use super::Observer;
+use super::terminal::{Forwarded, stderr_ends_at_a_terminal};
+use crate::protocol::{Observed, Time};
+
+/// A run that is over by then needs no bar.
+const QUIET_AT_FIRST: Duration = Duration::from_millis(500);
+
+/// Shows how many of the wanted segments have arrived, on the rank that hears it: the tracker's.
+#[derive(Debug)]
+pub struct Progress {
+    bar: ProgressBar,
+}
+
+impl Progress {
+    /// A bar on stderr; hidden where that does not end at a terminal.
+    #[must_use]
+    pub fn on_terminal() -> Self {
+        if stderr_ends_at_a_terminal() { Self::on_stderr() } else { Self::on(ProgressDrawTarget::hidden()) }
+    }
+
+    /// A bar on stderr, wherever that ends.
+    #[must_use]
+    pub fn on_stderr() -> Self {
+        Self::on(ProgressDrawTarget::term_like(Box::new(Forwarded::new(io::stderr()))))
+    }
+
+    fn on(target: ProgressDrawTarget) -> Self {
+        let style = ProgressStyle::with_template("{bar:40} {percent:>3} %, {pos} of {len} segments, {eta} left")
+            .expect("the template is legal: a test draws it")
+            .progress_chars("=> ");
+        Self { bar: ProgressBar::with_draw_target(Some(0), target).with_style(style) }
+    }
+}
+
+impl Observer for Progress {
+    fn observe(&mut self, now: Time, observed: &Observed) {
+        match observed {
+            Observed::Progress { done, wanted } if now.since(Time::ZERO) >= QUIET_AT_FIRST => {
+                self.bar.set_length(*wanted);
+                self.bar.set_position(*done);
+            }
+            // The line is given back before the summary is written.
+            Observed::Stopped { .. } | Observed::Summary(_) => self.bar.finish_and_clear(),
+            _ => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+    use std::sync::{Arc, Mutex};
+
+    use super::*;
+
+    #[derive(Clone, Debug, Default)]
+    struct Screen(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Screen {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().write(bytes)
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    fn drawn(steps: &[(u64, Observed)]) -> String {
+        let screen = Screen::default();
+        let mut progress = Progress::on(ProgressDrawTarget::term_like(Box::new(Forwarded::new(screen.clone()))));
+        for (milliseconds, step) in steps {
+            progress.observe(Time(milliseconds * 1_000_000), step);
+        }
+        String::from_utf8(screen.0.lock().unwrap().clone()).unwrap()
+    }
+
+    #[test]
+    fn the_bar_says_how_much_has_arrived_and_is_gone_at_the_end() {
+        let screen =
+            drawn(&[(600, Observed::Progress { done: 30, wanted: 120 }), (700, Observed::Summary(Box::default()))]);
+        assert!(screen.contains("==========>"), "{screen:?}");
+        assert!(screen.contains(" 25 %, 30 of 120 segments"), "{screen:?}");
+        assert!(screen.trim_end_matches(['\r', '\n']).ends_with("\x1b[2K"), "{screen:?}");
+    }
+
+    #[test]
+    fn a_short_run_draws_nothing() {
+        let screen =
+            drawn(&[(499, Observed::Progress { done: 30, wanted: 120 }), (499, Observed::Summary(Box::default()))]);
+        assert!(!screen.contains("segments"), "{screen:?}");
+    }
+}

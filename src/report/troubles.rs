@@ -1,0 +1,255 @@
+//! What went wrong in a run, gathered at the tracker until the summary is told.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::names::{count, printable, ranks};
+use crate::protocol::{Lack, Observed, Rank, Summary};
+
+/// Who missed what, whose files contradict each other, who was lost, who gave up.
+#[derive(Debug, Default)]
+pub(super) struct Troubles {
+    conflicts: Vec<Conflict>,
+    /// The clients that lack something, by what they lack: many lack the same.
+    short: BTreeMap<Shortage, Vec<Rank>>,
+    lost: Vec<Rank>,
+    aborted: Vec<Abort>,
+}
+
+#[derive(Debug, Serialize)]
+struct Conflict {
+    file: String,
+    first: u32,
+    second: u32,
+    segment: u64,
+    hashes: [String; 2],
+}
+
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Shortage {
+    file: String,
+    missing: Option<u32>,
+    why: &'static str,
+    sentence: &'static str,
+}
+
+#[derive(Debug, Serialize)]
+struct Abort {
+    client: u32,
+    code: u8,
+    reason: String,
+}
+
+/// The troubles as programs read them.
+#[derive(Debug, Serialize)]
+pub(super) struct Listed<'a> {
+    short: Vec<ListedShort<'a>>,
+    conflicts: &'a [Conflict],
+    lost: Vec<u32>,
+    aborted: &'a [Abort],
+}
+
+#[derive(Debug, Serialize)]
+struct ListedShort<'a> {
+    file: &'a str,
+    missing: Option<u32>,
+    why: &'static str,
+    clients: Vec<u32>,
+}
+
+impl Troubles {
+    /// Notes a step, where it is about something that went wrong.
+    pub(super) fn observe(&mut self, observed: &Observed) {
+        match observed {
+            Observed::Conflict { name, first, second, piece, hashes } => self.conflicts.push(Conflict {
+                file: name.clone(),
+                first: first.0,
+                second: second.0,
+                segment: piece.ordinal(),
+                hashes: hashes.as_ref().clone(),
+            }),
+            Observed::Short { rank, name, missing, why } => {
+                let shortage =
+                    Shortage { file: name.clone(), missing: *missing, why: lack_name(*why), sentence: sentence(*why) };
+                let clients = self.short.entry(shortage).or_default();
+                if !clients.contains(rank) {
+                    clients.push(*rank);
+                }
+            }
+            Observed::Lost { rank } if !self.lost.contains(rank) => self.lost.push(*rank),
+            Observed::Recovered { rank } => self.lost.retain(|lost| lost != rank),
+            Observed::Aborted { rank, outcome, reason } => {
+                self.aborted.push(Abort { client: rank.0, code: outcome.code(), reason: reason.clone() });
+            }
+            _ => {}
+        }
+    }
+
+    /// Whether the run was given up before anything was traded, as with bad input: then there is nothing to sum up.
+    pub(super) fn ended_before_the_start(&self, summary: &Summary) -> bool {
+        !self.aborted.is_empty() && summary.traded == 0
+    }
+
+    /// The troubles as people read them, a line each. Why a client gave up is not among them: the command that ends says it,
+    /// as its last line.
+    pub(super) fn lines(&self) -> Vec<String> {
+        let mut lines = Vec::new();
+        for conflict in &self.conflicts {
+            let [first, second] = &conflict.hashes;
+            lines.push(format!(
+                "{}: ranks {} and {} list different hashes, first for segment {}: {} and {}",
+                printable(&conflict.file),
+                conflict.first,
+                conflict.second,
+                conflict.segment,
+                listed(first),
+                listed(second)
+            ));
+        }
+        for (shortage, clients) in &self.short {
+            let what = match shortage.missing {
+                Some(missing) => format!(" lacks {}", count(missing, "segment")),
+                None => String::from(" is missing"),
+            };
+            lines.push(format!("{}{what} at {}: {}", printable(&shortage.file), ranks(clients), shortage.sentence));
+        }
+        if !self.lost.is_empty() {
+            lines.push(format!("lost: {}", ranks(&self.lost)));
+        }
+        lines
+    }
+
+    /// The troubles as programs read them.
+    pub(super) fn listed(&self) -> Listed<'_> {
+        let short = self.short.iter().map(|(shortage, clients)| ListedShort {
+            file: &shortage.file,
+            missing: shortage.missing,
+            why: shortage.why,
+            clients: clients.iter().map(|rank| rank.0).collect(),
+        });
+        Listed {
+            short: short.collect(),
+            conflicts: &self.conflicts,
+            lost: self.lost.iter().map(|rank| rank.0).collect(),
+            aborted: &self.aborted,
+        }
+    }
+}
+
+fn listed(hash: &str) -> String {
+    if hash.is_empty() { String::from("nothing") } else { printable(hash) }
+}
+
+/// A lack as programs read it.
+pub(super) fn lack_name(lack: Lack) -> &'static str {
+    match lack {
+        Lack::Unowned => "unowned",
+        Lack::NoHolder => "no_holder",
+        Lack::Conflict => "conflict",
+        Lack::Corrupt => "corrupt",
+        Lack::Unwritable => "unwritable",
+    }
+}
+
+/// Why something is missing, and what to do.
+pub(super) fn sentence(lack: Lack) -> &'static str {
+    match lack {
+        Lack::Unowned => "nobody owns it; it needs a seed",
+        Lack::NoHolder => "nobody left holds the rest; it needs a seed",
+        Lack::Conflict => "its owners' hashes contradict each other; remove the wrong copy",
+        Lack::Corrupt => "what came never matched its hashes; check the seed's copy",
+        Lack::Unwritable => "it could not be written; check the disk and the output folder",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::metainfo::PieceIndex;
+    use crate::protocol::Outcome;
+
+    fn after(steps: &[Observed]) -> Troubles {
+        let mut troubles = Troubles::default();
+        for step in steps {
+            troubles.observe(step);
+        }
+        troubles
+    }
+
+    fn short(rank: u32, name: &str, missing: Option<u32>, why: Lack) -> Observed {
+        Observed::Short { rank: Rank(rank), name: String::from(name), missing, why }
+    }
+
+    fn conflict(hashes: [&str; 2]) -> Observed {
+        Observed::Conflict {
+            name: String::from("file1"),
+            first: Rank(1),
+            second: Rank(3),
+            piece: PieceIndex(6),
+            hashes: Box::new(hashes.map(String::from)),
+        }
+    }
+
+    #[test]
+    fn a_clean_run_has_none() {
+        let troubles = after(&[Observed::Started, Observed::Progress { done: 1, wanted: 1 }]);
+        assert!(troubles.lines().is_empty());
+    }
+
+    #[test]
+    fn clients_that_lack_the_same_share_a_line() {
+        let troubles = after(&[
+            short(5, "file9", None, Lack::Unowned),
+            short(2, "file9", None, Lack::Unowned),
+            short(2, "file1", Some(1), Lack::NoHolder),
+            short(2, "file1", Some(1), Lack::NoHolder),
+        ]);
+        assert_eq!(
+            troubles.lines(),
+            [
+                "file1 lacks 1 segment at rank 2: nobody left holds the rest; it needs a seed",
+                "file9 is missing at ranks 2, 5: nobody owns it; it needs a seed",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_conflict_names_both_owners_and_the_first_segment_that_differs() {
+        assert_eq!(
+            after(&[conflict(["aa", "bb"])]).lines(),
+            ["file1: ranks 1 and 3 list different hashes, first for segment 7: aa and bb"]
+        );
+        assert_eq!(
+            after(&[conflict(["aa", ""])]).lines(),
+            ["file1: ranks 1 and 3 list different hashes, first for segment 7: aa and nothing"]
+        );
+    }
+
+    #[test]
+    fn a_lost_rank_that_speaks_again_was_not_lost() {
+        let lost = |rank| Observed::Lost { rank: Rank(rank) };
+        let troubles = after(&[lost(4), lost(2), lost(4), Observed::Recovered { rank: Rank(2) }]);
+        assert_eq!(troubles.lines(), ["lost: rank 4"]);
+    }
+
+    #[test]
+    fn programs_read_every_trouble() {
+        let reason = String::from("in2.txt:4: no");
+        let troubles = after(&[
+            conflict(["aa", "bb"]),
+            short(2, "file1", Some(3), Lack::Conflict),
+            short(1, "file1", Some(3), Lack::Conflict),
+            Observed::Lost { rank: Rank(4) },
+            Observed::Aborted { rank: Rank(2), outcome: Outcome::BadInput, reason },
+        ]);
+        assert_eq!(
+            serde_json::to_string(&troubles.listed()).unwrap(),
+            concat!(
+                r#"{"short":[{"file":"file1","missing":3,"why":"conflict","clients":[2,1]}],"#,
+                r#""conflicts":[{"file":"file1","first":1,"second":3,"segment":7,"hashes":["aa","bb"]}],"#,
+                r#""lost":[4],"aborted":[{"client":2,"code":3,"reason":"in2.txt:4: no"}]}"#
+            )
+        );
+    }
+}
