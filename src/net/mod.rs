@@ -4,10 +4,7 @@
 
 pub mod codec;
 #[cfg(feature = "mpi")]
-mod mpi;
+pub mod mpi;
 pub mod record;
 pub mod replay;
 pub mod shaping;
-
-#[cfg(feature = "mpi")]
-pub use self::mpi::{MpiError, NetError, Observer, Options, World, init};

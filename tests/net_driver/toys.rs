@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use tema3::metainfo::{Layout, PieceHashes, PieceIndex, TorrentId};
+use tema3::net::mpi::{Options, World, init};
 use tema3::net::shaping::Limits;
-use tema3::net::{Options, World, init};
 use tema3::protocol::{
     Body, Decision, Event, Incarnation, Message, Node, Outbox, Outcome, Rank, StopCause, TRACKER, Term, Time,
 };
