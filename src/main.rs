@@ -1,2 +1,5 @@
 //! Parses the command line, starts the log, runs one command, and exits with its code.
-fn main() {}
+
+fn main() -> std::process::ExitCode {
+    tema3::commands::run(std::env::args_os())
+}

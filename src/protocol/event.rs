@@ -33,7 +33,7 @@ pub enum Event {
         /// What became of it.
         arrival: Arrival,
     },
-    /// A piece, or a reject, has left: its buffer is free again.
+    /// A piece has left: its buffer is free again.
     Sent {
         /// To whom.
         to: Rank,

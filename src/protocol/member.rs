@@ -1,28 +1,148 @@
 //! All that one rank runs.
 
-use super::{Catalog, Config, Event, Node, Outbox, Time};
+use super::{
+    Answer, Body, Catalog, Client, Config, Event, Message, Node, Observed, Outbox, Outcome, Rank, Term, Time, Tracker,
+    Traffic,
+};
 
 /// The node of one rank: its client, and the tracker where and while this rank is it.
 #[derive(Debug)]
-pub struct Member {}
+pub struct Member {
+    config: Config,
+    client: Option<Client>,
+    tracker: Option<Tracker>,
+}
 
 impl Member {
     /// The node that rank `config.rank` starts with: a tracker on rank 0, a client elsewhere.
     #[must_use]
     pub fn new(config: Config, catalog: Catalog) -> Self {
-        let _ = (config, catalog);
-        unimplemented!("being written")
+        let first = Term::default();
+        let is_tracker = first.tracker(config.world) == config.rank;
+        let tracker = is_tracker.then(|| Tracker::new(config.clone(), first));
+        let client = (!is_tracker).then(|| Client::new(config.clone(), first, catalog));
+        Self { config, client, tracker }
+    }
+
+    /// How the run ended, once this rank has left.
+    #[must_use]
+    pub fn outcome(&self) -> Option<Outcome> {
+        if !self.is_finished() {
+            return None;
+        }
+        let client = self.client.as_ref().and_then(Client::outcome);
+        client.max(self.tracker.as_ref().and_then(Tracker::outcome))
+    }
+
+    /// The term that this rank follows.
+    #[must_use]
+    pub fn term(&self) -> Term {
+        let client = self.client.as_ref().map(Client::term);
+        client.max(self.tracker.as_ref().map(Tracker::term)).unwrap_or_default()
+    }
+
+    /// Whether this rank is the tracker, and so speaks for the run.
+    #[must_use]
+    pub fn is_tracker(&self) -> bool {
+        self.tracker.is_some()
+    }
+
+    /// Follows a higher term that somebody spoke of: a tracker of a lower one is deposed and becomes a client that has
+    /// and wants nothing.
+    fn follow(&mut self, now: Time, term: Term, out: &mut Outbox) {
+        if term <= self.term() || self.is_finished() {
+            return;
+        }
+        self.tracker = None;
+        match &mut self.client {
+            Some(client) => client.follow(now, term, out),
+            None => {
+                out.tell(Observed::TermChanged { term, tracker: term.tracker(self.config.world) });
+                let mut client = Client::new(self.config.clone(), term, Catalog::default());
+                client.handle(now, Event::Start, out);
+                self.client = Some(client);
+            }
+        }
+    }
+
+    /// Becomes the tracker where the term says so.
+    fn take_office(&mut self, now: Time, out: &mut Outbox) {
+        let term = self.term();
+        let chosen = term.tracker(self.config.world) == self.config.rank;
+        if chosen && self.tracker.is_none() && !self.is_finished() {
+            let mut tracker = Tracker::new(self.config.clone(), term);
+            tracker.handle(now, Event::Start, out);
+            self.tracker = Some(tracker);
+        }
+    }
+
+    fn message(&mut self, now: Time, from: Rank, message: Message, out: &mut Outbox) {
+        self.follow(now, message.term, out);
+        self.take_office(now, out);
+        let term = self.term();
+        match message.body {
+            Body::Call { sequence, .. } if message.term < term => {
+                // Whom it calls is no longer the tracker: the answer's term says who is.
+                let body = Body::Answer { sequence, answer: Answer::Unknown };
+                let message = Message { term, incarnation: self.config.incarnation, body };
+                out.push(super::Decision::Send { to: from, message });
+            }
+            Body::Call { .. } | Body::Pong => {
+                if let Some(tracker) = &mut self.tracker {
+                    tracker.handle(now, Event::Message { from, message }, out);
+                }
+            }
+            _ => match (&mut self.client, &mut self.tracker) {
+                (Some(client), _) => client.handle(now, Event::Message { from, message }, out),
+                (None, Some(tracker)) => tracker.handle(now, Event::Message { from, message }, out),
+                (None, None) => {}
+            },
+        }
+    }
+
+    fn each(&mut self, now: Time, event: &Event, out: &mut Outbox) {
+        if let Some(client) = &mut self.client {
+            client.handle(now, event.clone(), out);
+        }
+        if let Some(tracker) = &mut self.tracker {
+            tracker.handle(now, event.clone(), out);
+        }
     }
 }
 
 impl Node for Member {
-    fn handle(&mut self, _now: Time, _event: Event, _out: &mut Outbox) {}
+    fn handle(&mut self, now: Time, event: Event, out: &mut Outbox) {
+        match event {
+            Event::Message { from, message } => self.message(now, from, message, out),
+            Event::Drained { traffic } => match (&mut self.client, &mut self.tracker) {
+                (Some(client), _) if client.is_draining() => client.handle(now, Event::Drained { traffic }, out),
+                // The client of this rank counts its traffic.
+                (Some(_), Some(tracker)) => tracker.handle(now, Event::Drained { traffic: Traffic::default() }, out),
+                (None, Some(tracker)) => tracker.handle(now, Event::Drained { traffic }, out),
+                (_, None) => {}
+            },
+            Event::Start | Event::Timeout | Event::PeerLost { .. } | Event::Stop { .. } => self.each(now, &event, out),
+            Event::Garbled { .. }
+            | Event::Piece { .. }
+            | Event::Sent { .. }
+            | Event::ReadFailed { .. }
+            | Event::Closed { .. }
+            | Event::WriteFailed { .. } => match (&mut self.client, &mut self.tracker) {
+                (Some(client), _) => client.handle(now, event, out),
+                (None, Some(tracker)) => tracker.handle(now, event, out),
+                (None, None) => {}
+            },
+        }
+        self.take_office(now, out);
+    }
 
     fn next_timeout(&self) -> Option<Time> {
-        None
+        let client = self.client.as_ref().and_then(Node::next_timeout);
+        let tracker = self.tracker.as_ref().and_then(Node::next_timeout);
+        client.into_iter().chain(tracker).min()
     }
 
     fn is_finished(&self) -> bool {
-        false
+        self.client.as_ref().is_none_or(Node::is_finished) && self.tracker.as_ref().is_none_or(Node::is_finished)
     }
 }

@@ -4,6 +4,8 @@
 //! sequence number, and what peers say to each other (BEP 3's messages and BEP 6's reject). The pieces themselves are not
 //! here: they travel as raw bytes under their [`Slot`]'s tag.
 
+#![allow(missing_docs, reason = "a variant's sentence speaks of its fields")]
+
 use serde::{Deserialize, Serialize};
 
 use super::{Incarnation, Outcome, Rank, Slot, Term, Traffic};
@@ -33,7 +35,7 @@ pub enum Body {
     Ping,
     /// Tracker to client: everybody has finished (or the run is given up); finish what you are sending, then say
     /// [`Call::Drained`].
-    Stop { outcome: Outcome },
+    Stop { outcome: Outcome, ending: Ending },
     /// Tracker to client: leave with this outcome.
     Exit { outcome: Outcome },
     /// Peer to peer: send me this piece, under this slot. `news` is what I hold since I last told you.
@@ -44,6 +46,15 @@ pub enum Body {
     Cancel { slot: Slot },
     /// Peer to peer: what I hold since I last told you (BEP 3's `have`, in batches).
     Have { news: News },
+}
+
+/// Why a run ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Ending {
+    /// All have what can be had.
+    Done,
+    /// It is given up: what is missing now is no shortage.
+    GivenUp,
 }
 
 /// How much a requester wants a piece from just this peer.
@@ -100,11 +111,11 @@ pub enum Call {
     Announce(Report),
     /// These torrents are complete and closed. `finished` once there is nothing more to be had. Answered by
     /// [`Answer::Swarm`].
-    Completed { report: Report, torrents: Vec<TorrentId>, finished: Option<Finish> },
+    Completed { report: Report, torrents: Vec<TorrentId>, finished: Option<Outcome> },
     /// The run cannot go on, and why.
     Abort { outcome: Outcome, reason: String },
     /// I have stopped and closed everything. Answered by [`Body::Exit`] once all have.
-    Drained { outcome: Outcome, traffic: Traffic },
+    Drained { finish: Finish, traffic: Traffic },
 }
 
 /// Whether a list goes on in the next call.
@@ -170,6 +181,8 @@ pub enum Need {
     Fresh,
     /// None of its neighbours has what it lacks: it wants all that is known.
     Starving,
+    /// Some are said to have it, and none of them ever gave it.
+    Hopeless,
 }
 
 /// The end of a client's download.
@@ -210,8 +223,9 @@ pub enum Lack {
 /// What the tracker answers.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Answer {
-    /// All have spoken: go.
-    Start,
+    /// All have spoken: go. The numbers of the published files, in their order; none where a file is refused because
+    /// another owner's hashes differ.
+    Start { torrents: Vec<Option<TorrentId>> },
     /// Heard, but not all have spoken: ask again.
     Wait,
     /// Heard.
@@ -233,6 +247,8 @@ pub enum Described {
     Known { torrent: TorrentId, layout: Layout, hashes: PieceHashes },
     /// Nobody published it.
     Unowned,
+    /// Nobody published it so far, but a client that might is missing: ask again.
+    Awaited,
     /// Two owners published different hashes.
     Conflict,
 }
@@ -261,4 +277,16 @@ pub enum Change {
     Holds { rank: Rank, torrent: TorrentId, bits: Bitfield },
     /// What was known of a client no longer holds: it is gone, or came back in another life.
     Gone { rank: Rank },
+}
+
+impl Lack {
+    /// What a run ends with in which a file has this lack.
+    #[must_use]
+    pub fn outcome(self) -> Outcome {
+        match self {
+            Self::Unowned | Self::NoHolder => Outcome::Incomplete,
+            Self::Conflict | Self::Corrupt => Outcome::Integrity,
+            Self::Unwritable => Outcome::Disk,
+        }
+    }
 }

@@ -4,24 +4,35 @@
 //! [`Client`], made of the halves `Download` and `Upload`, and, on the rank that is tracker, a [`Tracker`]. Nothing here
 //! reads a clock, sleeps, opens a file or touches the network.
 
+mod calls;
+mod client;
 mod config;
 mod event;
+mod holdings;
+#[cfg(test)]
+mod hostile;
 mod member;
 mod message;
 mod node;
 mod observed;
 mod outbox;
 mod outcome;
+mod own_time;
+mod peers;
+mod piece_picker;
 mod rank;
+mod seeded;
 mod slot;
 mod time;
+mod tracker;
 
+pub use client::Client;
 pub use config::{Catalog, Config, Owned, Patience, Picking, Policy, Seeding};
 pub use event::{Arrival, Event, StopCause, Traffic};
 pub use member::Member;
 pub use message::{
-    Answer, Body, Call, Change, Claim, Described, Finish, Lack, Manner, Message, More, Need, News, Pieces, Publication,
-    Reason, Received, Report, Shortfall, Swarm, Version,
+    Answer, Body, Call, Change, Claim, Described, Ending, Finish, Lack, Manner, Message, More, Need, News, Pieces,
+    Publication, Reason, Received, Report, Shortfall, Swarm, Version,
 };
 pub use node::Node;
 pub use observed::{ClientSummary, Half, Observed, Summary};
@@ -30,3 +41,4 @@ pub use outcome::Outcome;
 pub use rank::{Incarnation, Rank, TRACKER, Term};
 pub use slot::Slot;
 pub use time::Time;
+pub use tracker::Tracker;

@@ -1,5 +1,7 @@
 //! What is told to whoever watches: one value per step of the protocol, with the half that took it.
 
+#![allow(missing_docs, reason = "a variant's sentence speaks of its fields")]
+
 use serde::{Deserialize, Serialize};
 
 use super::{Lack, Outcome, Rank, Reason, Term};

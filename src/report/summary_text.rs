@@ -18,13 +18,26 @@ const EACH_END: usize = 10;
 #[derive(Debug)]
 pub struct SummaryText<W> {
     troubles: Troubles,
+    extent: Extent,
     out: W,
+}
+
+/// How much is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Extent {
+    Whole,
+    TroublesAlone,
 }
 
 impl<W: Write> SummaryText<W> {
     /// Writes to `out`, all in one write.
     pub fn new(out: W) -> Self {
-        Self { troubles: Troubles::default(), out }
+        Self { troubles: Troubles::default(), extent: Extent::Whole, out }
+    }
+
+    /// Writes to `out` what went wrong, and nothing where nothing did.
+    pub fn of_troubles(out: W) -> Self {
+        Self { troubles: Troubles::default(), extent: Extent::TroublesAlone, out }
     }
 }
 
@@ -34,7 +47,11 @@ impl<W: Write> Observer for SummaryText<W> {
         if let Observed::Summary(summary) = observed
             && !self.troubles.ended_before_the_start(summary)
         {
-            let text = text(summary, &self.troubles.lines());
+            let troubles = self.troubles.lines();
+            let text = match self.extent {
+                Extent::Whole => text(summary, &troubles),
+                Extent::TroublesAlone => troubles.iter().map(|trouble| format!("{trouble}\n")).collect(),
+            };
             if let Err(error) = self.out.write_all(text.as_bytes()).and_then(|()| self.out.flush()) {
                 log::warn!("the summary could not be written: {error}");
             }
@@ -172,6 +189,17 @@ lost: rank 1
 ended: incomplete: needs a seed (exit 4)
 "
         );
+    }
+
+    #[test]
+    fn where_only_troubles_are_wanted_a_clean_run_says_nothing() {
+        let mut out = Vec::new();
+        let mut summary = SummaryText::of_troubles(&mut out);
+        let end = Observed::Summary(Box::new(Summary { traded: 2, ..Summary::default() }));
+        summary.observe(Time::ZERO, &end);
+        summary.observe(Time::ZERO, &Observed::Lost { rank: Rank(1) });
+        summary.observe(Time::ZERO, &end);
+        assert_eq!(out, b"lost: rank 1\n");
     }
 
     #[test]

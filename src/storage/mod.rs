@@ -1,5 +1,9 @@
 //! Where it rests: the content of pieces, checked against their hashes as it arrives.
 
+mod model;
+
+pub use model::Model;
+
 use crate::metainfo::{Layout, PieceHashes, PieceIndex, TorrentId};
 
 /// What a storage found when a piece's content was handed to it.

@@ -1,0 +1,209 @@
+//! What may be typed.
+
+mod per_rank;
+mod quantity;
+mod segments;
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+pub use per_rank::{PerRank, PerRankError};
+pub use quantity::{Delay, QuantityError, Rate};
+pub use segments::{Segments, SegmentsError};
+
+use crate::assignment::Twist;
+
+const EXAMPLES: &str = "\
+Examples:
+  mpirun -np 4 ./tema3                                run the swarm of in1.txt, in2.txt, in3.txt here
+  mpirun -np 4 ./tema3 --input inputs/x --output out  the same with folders; a summary says who served whom
+  mpirun -np 4 ./tema3 --explain --quiet              tell each step in a sentence
+  ./tema3 generate inputs/mine --clients 3 --files 2  make inputs, and what must come out of them
+  ./tema3 soak --swarms 1000                          try to break it: faulty swarms in virtual time
+
+Exit codes:
+  0 complete   2 usage   3 bad input   4 nobody holds some segment   5 time limit   6 disk
+  7 hashes contradict each other   8 complete, but ranks were lost   10 interrupted
+  70 a bug here   77 MPI cannot be used";
+
+/// BitTorrent over MPI: rank 0 is the tracker, every other rank a client.
+///
+/// Each client R reads in<R>.txt: the files that it owns, with the hashes of their segments, and those that it wants. The
+/// clients trade segments until each has what it wants, and client R writes client<R>_<file> for each.
+#[derive(Debug, Parser)]
+#[command(name = "tema3", version, after_help = EXAMPLES, args_conflicts_with_subcommands = true)]
+#[command(override_usage = "mpirun -np N ./tema3 [OPTIONS]      with N >= 3\n       ./tema3 <COMMAND>")]
+#[command(disable_help_subcommand = true)]
+pub struct Cli {
+    /// What to do, where it is not the assignment.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+    /// How to run the assignment.
+    #[command(flatten)]
+    pub assignment: AssignmentArgs,
+    /// Log more, with the rank in each line (twice for all; RUST_LOG chooses in detail)
+    #[arg(short, long, action = clap::ArgAction::Count, global = true)]
+    pub verbose: u8,
+}
+
+/// The commands that need no MPI.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Make the inputs of a swarm, and what must come out of them
+    Generate(GenerateArgs),
+    /// Run seeded faulty swarms in virtual time: nothing may be lost, wrong or stuck
+    Soak(SoakArgs),
+    /// Run a record again and prove that every rank decides the same
+    Replay(ReplayArgs),
+}
+
+/// How to run the assignment.
+#[derive(Clone, Debug, Args)]
+pub struct AssignmentArgs {
+    /// Folder with in<R>.txt
+    #[arg(long, value_name = "DIR", default_value = ".")]
+    pub input: PathBuf,
+    /// Folder for client<R>_<file>; made where it is not there
+    #[arg(long, value_name = "DIR", default_value = ".")]
+    pub output: PathBuf,
+    /// Print no summary
+    #[arg(short, long)]
+    pub quiet: bool,
+    /// Tell each step of each rank in a plain sentence
+    #[arg(long)]
+    pub explain: bool,
+    /// A progress bar
+    #[arg(long, value_name = "WHEN", value_enum, default_value_t = ProgressWhen::Auto)]
+    pub progress: ProgressWhen,
+    /// Also write the summary as JSON
+    #[arg(long, value_name = "FILE")]
+    pub summary: Option<PathBuf>,
+    /// Write how the run ended as JSON, for those who cannot trust mpirun's exit code
+    #[arg(long, value_name = "FILE")]
+    pub status: Option<PathBuf>,
+    /// Write each rank's steps, a JSON line each
+    #[arg(long, value_name = "DIR")]
+    pub events: Option<PathBuf>,
+    /// Record all that each rank hears, for `replay`
+    #[arg(long, value_name = "DIR")]
+    pub record: Option<PathBuf>,
+    /// Decides between equals: the same seed, the same preferences
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub seed: u64,
+    /// Bytes a second that a rank sends at most, as 500K, 10M or 2=1M,3=10M for ranks 2 and 3
+    #[arg(long, value_name = "RATE", default_value_t, hide_default_value = true)]
+    pub limit_up: PerRank<Rate>,
+    /// Bytes a second that a rank receives at most
+    #[arg(long, value_name = "RATE", default_value_t, hide_default_value = true)]
+    pub limit_down: PerRank<Rate>,
+    /// How much later messages to a rank arrive, as 500us, 20ms or 2=20ms,3=1s
+    #[arg(long, value_name = "TIME", default_value_t, hide_default_value = true)]
+    pub latency: PerRank<Delay>,
+}
+
+/// When to show a progress bar.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ProgressWhen {
+    /// On a terminal
+    Auto,
+    /// In any case
+    Always,
+    /// Not at all
+    Never,
+}
+
+/// What a generated swarm is like.
+#[derive(Clone, Debug, Args)]
+pub struct GenerateArgs {
+    /// Folder to make; it must be new or empty
+    #[arg(value_name = "DIR")]
+    pub folder: PathBuf,
+    /// Decides all that the other options leave open
+    #[arg(long, value_name = "S", default_value_t = 1)]
+    pub seed: u64,
+    /// How many clients; the run takes one rank more
+    #[arg(long, value_name = "N", default_value_t = 3)]
+    pub clients: u32,
+    /// How many files
+    #[arg(long, value_name = "N", default_value_t = 2)]
+    pub files: u32,
+    /// How many segments each file has: a number, or a range LO-HI
+    #[arg(long, value_name = "N|LO-HI", default_value_t)]
+    pub segments: Segments,
+    /// How many clients own each file
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub owners: u32,
+    /// How many clients want each file [default: all that do not own it]
+    #[arg(long, value_name = "N")]
+    pub wanters: Option<u32>,
+    /// Something that a careless program stumbles over; may be given several times
+    #[arg(long = "twist", value_name = "TWIST", value_enum)]
+    pub twists: Vec<Twist>,
+}
+
+/// How long to try to break it.
+#[derive(Clone, Debug, Args)]
+pub struct SoakArgs {
+    /// How many swarms
+    #[arg(long, value_name = "N", default_value_t = 1000)]
+    pub swarms: u64,
+    /// The seed of the first; each next swarm has the next
+    #[arg(long, value_name = "S", default_value_t = 1)]
+    pub seed: u64,
+}
+
+/// Which record to run again.
+#[derive(Clone, Debug, Args)]
+pub struct ReplayArgs {
+    /// The folder that `--record` wrote
+    #[arg(value_name = "DIR")]
+    pub folder: PathBuf,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    fn parse(words: &str) -> Result<Cli, clap::Error> {
+        Cli::try_parse_from(std::iter::once("tema3").chain(words.split_whitespace()))
+    }
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn without_words_it_is_the_assignment_in_the_current_folder() {
+        let cli = parse("").unwrap();
+        assert!(cli.command.is_none());
+        assert_eq!((cli.assignment.input, cli.assignment.output), (PathBuf::from("."), PathBuf::from(".")));
+    }
+
+    #[test]
+    fn limits_are_for_all_ranks_or_for_some() {
+        let cli = parse("--limit-up 2=1K,5=3M --latency 20ms").unwrap();
+        assert_eq!(cli.assignment.limit_up.of(2), Some(&Rate(1000)));
+        assert_eq!(cli.assignment.limit_up.of(3), None);
+        assert_eq!(cli.assignment.latency.of(3), Some(&Delay(std::time::Duration::from_millis(20))));
+        assert!(parse("--limit-up fast").is_err());
+    }
+
+    #[test]
+    fn generate_takes_several_twists() {
+        let cli = parse("generate d --segments 3-9 --twist crlf --twist long-name").unwrap();
+        let Some(Command::Generate(args)) = cli.command else { panic!("not generate") };
+        assert_eq!(args.twists, [Twist::Crlf, Twist::LongName]);
+        assert_eq!((args.segments.fewest, args.segments.most), (3, 9));
+    }
+
+    #[test]
+    fn options_of_the_assignment_do_not_go_with_another_command() {
+        assert!(parse("--quiet soak").is_err());
+        assert!(parse("soak --quiet").is_err());
+        assert_eq!(parse("soak -vv").unwrap().verbose, 2);
+    }
+}

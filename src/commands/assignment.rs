@@ -1,0 +1,129 @@
+//! The assignment: one rank's part in a swarm that trades the segments of `in<R>.txt`.
+
+use std::io;
+
+use super::catalog::{catalog, refusal};
+use super::ending::Ending;
+use super::{Exit, Launch, complain};
+use crate::assignment::{HashList, Input};
+use crate::cli::{AssignmentArgs, ProgressWhen};
+use crate::net::mpi::{self, Options, World};
+use crate::net::shaping::Limits;
+use crate::protocol::{Catalog, Config, Incarnation, Member, Patience, Policy, Rank, TRACKER};
+use crate::report::{Events, Explain, Names, Observer, Observers, Progress, StatusFile, SummaryFile, SummaryText};
+
+/// A tracker and two clients: less is no swarm.
+const FEWEST_RANKS: u32 = 3;
+const USAGE: &str = "usage: mpirun -np N ./tema3, with N >= 3 (./tema3 --help tells more)";
+
+/// Takes part in the swarm. Where MPI was begun this does not return: all ranks leave it, and the process, together.
+pub(super) fn run(args: &AssignmentArgs, launch: Launch) -> Exit {
+    if launch == Launch::Alone {
+        complain(format_args!("not started by mpirun; {USAGE}"));
+        return Exit::Usage;
+    }
+    let world = match mpi::init() {
+        Ok(world) => world,
+        Err(error) => {
+            if launch.speaks_for_all() {
+                complain(error);
+            }
+            return Exit::NoMpi;
+        }
+    };
+    if world.size() < FEWEST_RANKS {
+        if world.rank() == TRACKER {
+            let ranks = if world.size() == 1 { "1 rank" } else { "2 ranks" };
+            complain(format_args!("a swarm is a tracker and at least 2 clients, not {ranks}; {USAGE}"));
+        }
+        world.finalize(Exit::Usage.code());
+    }
+    take_part(args, world)
+}
+
+/// Lets all ranks leave together after a command line that was not understood, so that none is ended in mid-sentence.
+pub(super) fn leave_together(exit: Exit) -> Exit {
+    match mpi::init() {
+        Ok(world) => world.finalize(exit.code()),
+        Err(_) => exit,
+    }
+}
+
+fn take_part(args: &AssignmentArgs, mut world: World) -> ! {
+    let rank = world.rank();
+    let (catalog, mut storage) = bring(args, rank);
+    let config = Config {
+        rank,
+        world: world.size(),
+        incarnation: Incarnation::default(),
+        seed: args.seed,
+        policy: Policy::assignment(),
+        patience: Patience::job(),
+    };
+    let mut observers = observers(args, rank);
+    let mut ending = Ending::default();
+    let mut node = Member::new(config, catalog);
+    let mut observer = |now, observed: &_| {
+        ending.observe(observed);
+        observers.observe(now, observed);
+    };
+    if let Err(error) = world.drive(&mut node, &mut storage, &mut observer, &options(args, rank)) {
+        complain(&error);
+        world.abort(crate::protocol::Outcome::Bug.code());
+    }
+    drop(observers);
+    ending.reasons().for_each(|reason| eprintln!("{reason}"));
+    world.finalize(ending.outcome().code())
+}
+
+/// What this rank brings to the swarm, and where it keeps what it gets. The tracker's rank reads no input.
+fn bring(args: &AssignmentArgs, rank: Rank) -> (Catalog, HashList) {
+    let storage = |owned| HashList::new(rank.0, &args.output, owned);
+    if rank == TRACKER {
+        return (Catalog::default(), storage(Vec::new()));
+    }
+    match Input::read(&args.input, rank.0) {
+        Ok(input) => (catalog(&input), storage(input.owned)),
+        Err(error) => (refusal(error), storage(Vec::new())),
+    }
+}
+
+fn options(args: &AssignmentArgs, rank: Rank) -> Options {
+    let limits = Limits {
+        up: args.limit_up.of(rank.0).map(|rate| rate.0),
+        down: args.limit_down.of(rank.0).map(|rate| rate.0),
+        latency: args.latency.of(rank.0).map(|delay| delay.0).unwrap_or_default(),
+    };
+    Options { limits, ..Options::default() }
+}
+
+/// Those who watch this rank. Most of them write where the run ends: on the tracker's rank, which a rank cannot know of
+/// itself beforehand.
+fn observers(args: &AssignmentArgs, rank: Rank) -> Observers {
+    let mut observers = Observers::new();
+    match args.progress {
+        ProgressWhen::Auto => observers.add(Progress::on_terminal()),
+        ProgressWhen::Always => observers.add(Progress::on_stderr()),
+        ProgressWhen::Never => {}
+    }
+    if args.explain {
+        observers.add(Explain::new(rank, Names::new(), io::stdout()));
+    }
+    if let Some(folder) = &args.events {
+        match Events::create(folder, rank, Names::new()) {
+            Ok(events) => observers.add(events),
+            Err(error) => log::warn!("{}: no events are written: {error}", folder.display()),
+        }
+    }
+    match args.quiet {
+        true => observers.add(SummaryText::of_troubles(io::stderr())),
+        false => observers.add(SummaryText::new(io::stdout())),
+    }
+    if let Some(path) = &args.summary {
+        observers.add(SummaryFile::new(path.clone()));
+    }
+    if let Some(path) = &args.status {
+        observers.add(StatusFile::new(path.clone()));
+    }
+    observers
+}

@@ -1,0 +1,47 @@
+//! `generate`: makes the inputs of a swarm, and what must come out of them.
+
+use super::{Exit, complain};
+use crate::assignment::{Story, StoryError, StoryRules};
+use crate::cli::GenerateArgs;
+use crate::protocol::Outcome;
+
+/// Makes the story that was asked for and says how to run it.
+pub(super) fn run(args: &GenerateArgs) -> Exit {
+    let made = Story::make(rules(args)).map_err(StoryError::from).and_then(|story| {
+        story.write(&args.folder)?;
+        Ok(story)
+    });
+    match made {
+        Ok(story) => {
+            let (card, folder) = (story.card(), args.folder.display());
+            println!(
+                "made {folder}: the run writes {} outputs and its exit code is {}",
+                story.expected().len(),
+                card.exit
+            );
+            println!("run it:   mpirun -np {} ./tema3 --input {folder} --output out", card.ranks);
+            println!("judge it: diff -r out {folder}/expected");
+            Exit::Ran(Outcome::Complete)
+        }
+        Err(error) => {
+            complain(&error);
+            match error {
+                StoryError::Rules(_) | StoryError::NotEmpty(_) => Exit::Usage,
+                StoryError::Io { .. } => Exit::Ran(Outcome::Disk),
+            }
+        }
+    }
+}
+
+fn rules(args: &GenerateArgs) -> StoryRules {
+    StoryRules {
+        seed: args.seed,
+        clients: args.clients,
+        files: args.files,
+        fewest_segments: args.segments.fewest,
+        most_segments: args.segments.most,
+        owners: args.owners,
+        wanters: args.wanters,
+        twists: args.twists.clone(),
+    }
+}

@@ -1,0 +1,21 @@
+//! The log: what goes on inside, on stderr, with the rank in each line.
+
+use std::io::Write;
+
+use env_logger::{Builder, Env};
+
+/// Starts the log. `RUST_LOG` chooses in detail; without it only warnings are shown, and more for each `-v`.
+pub(super) fn start(verbosity: u8, rank: Option<u32>) {
+    let level = match verbosity {
+        0 => "warn",
+        1 => "info",
+        2 => "debug",
+        _ => "trace",
+    };
+    let who = rank.map_or_else(String::new, |rank| format!(" rank {rank}"));
+    let line = move |out: &mut env_logger::fmt::Formatter, record: &log::Record| {
+        let level = record.level().as_str().to_ascii_lowercase();
+        writeln!(out, "tema3{who}: {level}: {}", record.args())
+    };
+    Builder::from_env(Env::default().default_filter_or(level)).format(line).init();
+}

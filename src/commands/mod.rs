@@ -1,0 +1,61 @@
+//! What was meant: one file a command. All rooms meet here.
+
+#[cfg(feature = "mpi")]
+mod assignment;
+#[cfg(not(feature = "mpi"))]
+#[path = "assignment_without_mpi.rs"]
+mod assignment;
+mod catalog;
+#[cfg(feature = "mpi")]
+mod ending;
+mod exit;
+mod generate;
+mod launch;
+mod log;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::Parser;
+
+pub use catalog::{catalog, refusal};
+pub use exit::Exit;
+use exit::complain;
+pub use launch::Launch;
+
+use crate::cli::{Cli, Command};
+use crate::protocol::Outcome;
+
+/// Does what these words ask for; the first is the program's own name.
+pub fn run(words: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let launch = Launch::from_environment();
+    let exit = match Cli::try_parse_from(words) {
+        Ok(cli) => {
+            log::start(cli.verbose, launch.rank());
+            run_command(&cli, launch)
+        }
+        Err(other) => explain(&other, launch),
+    };
+    ExitCode::from(exit.code())
+}
+
+fn run_command(cli: &Cli, launch: Launch) -> Exit {
+    match &cli.command {
+        None => assignment::run(&cli.assignment, launch),
+        Some(Command::Generate(args)) => generate::run(args),
+        Some(_) => todo!(),
+    }
+}
+
+/// Prints help, or what was not understood: once, however many ranks there are.
+fn explain(other: &clap::Error, launch: Launch) -> Exit {
+    if launch.speaks_for_all() {
+        // Where not even that can be printed, the exit code still tells.
+        _ = other.print();
+    }
+    match (other.exit_code(), launch) {
+        (0, _) => Exit::Ran(Outcome::Complete),
+        (_, Launch::Alone) => Exit::Usage,
+        (_, Launch::Rank(_)) => assignment::leave_together(Exit::Usage),
+    }
+}

@@ -1,0 +1,138 @@
+//! The line to the tracker: one call at a time, in order, each repeated until it is answered.
+
+use std::collections::VecDeque;
+
+use super::{Answer, Body, Call, Config, Message, Term, Time};
+
+/// What is asked of the tracker. A call is described when it is wanted and made when its turn comes, so that it says
+/// what is true then; a repeat says the same again.
+#[derive(Debug)]
+pub(super) struct Calls<P> {
+    sequence: u32,
+    queue: VecDeque<P>,
+    outstanding: Option<Outstanding<P>>,
+    /// When the tracker last said anything, or its term began.
+    heard: Time,
+}
+
+#[derive(Debug)]
+struct Outstanding<P> {
+    pending: P,
+    call: Call,
+    attempts: u32,
+    repeat_at: Time,
+}
+
+/// What a due call needs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Due {
+    /// Nothing yet.
+    Nothing,
+    /// To be said again.
+    Repeat,
+    /// The tracker was silent for too long.
+    TrackerSilent,
+}
+
+impl<P> Calls<P> {
+    /// Fewer repeats than this prove nothing.
+    const FEW: u32 = 3;
+    /// The most that calls are spaced out, in units of the patience with one call.
+    const SLOWEST: u32 = 2;
+
+    pub(super) fn new() -> Self {
+        Self { sequence: 0, queue: VecDeque::new(), outstanding: None, heard: Time::ZERO }
+    }
+
+    /// Wants a call, after those that are wanted already.
+    pub(super) fn want(&mut self, pending: P) {
+        self.queue.push_back(pending);
+    }
+
+    /// Forgets all calls: another tracker, or the end, makes them moot.
+    pub(super) fn clear(&mut self, now: Time) {
+        self.queue.clear();
+        self.outstanding = None;
+        self.heard = now;
+    }
+
+    /// Whether such a call waits for its turn.
+    pub(super) fn wants(&self, which: impl Fn(&P) -> bool) -> bool {
+        self.queue.iter().any(which)
+    }
+
+    /// Whether nothing is asked and nothing is wanted.
+    pub(super) fn is_idle(&self) -> bool {
+        self.outstanding.is_none() && self.queue.is_empty()
+    }
+
+    /// The next call to be made, if its turn has come.
+    pub(super) fn next(&mut self) -> Option<P> {
+        if self.outstanding.is_some() { None } else { self.queue.pop_front() }
+    }
+
+    /// Makes a call: the message to send.
+    pub(super) fn make(&mut self, now: Time, config: &Config, term: Term, pending: P, call: Call) -> Message {
+        self.sequence += 1;
+        let message = envelope(config, term, self.sequence, call.clone());
+        self.outstanding = Some(Outstanding { pending, call, attempts: 1, repeat_at: now + config.patience.call });
+        message
+    }
+
+    /// Says the outstanding call again.
+    pub(super) fn repeat(&mut self, now: Time, config: &Config, term: Term) -> Option<Message> {
+        let sequence = self.sequence;
+        self.outstanding.as_mut().map(|outstanding| {
+            outstanding.attempts += 1;
+            let wait = config.patience.call * outstanding.attempts.min(Self::SLOWEST);
+            outstanding.repeat_at = now + wait;
+            envelope(config, term, sequence, outstanding.call.clone())
+        })
+    }
+
+    /// The tracker said something.
+    pub(super) fn hear(&mut self, now: Time) {
+        self.heard = now;
+    }
+
+    /// When the tracker last said anything.
+    pub(super) fn heard(&self) -> Time {
+        self.heard
+    }
+
+    /// Takes an answer: what had been asked, where this answers the outstanding call. [`Answer::Wait`] keeps it open.
+    pub(super) fn answer(&mut self, now: Time, config: &Config, sequence: u32, answer: &Answer) -> Option<P> {
+        let outstanding = self.outstanding.as_mut().filter(|_| sequence == self.sequence)?;
+        if *answer == Answer::Wait {
+            outstanding.attempts = 1;
+            outstanding.repeat_at = now + config.patience.call * Self::SLOWEST;
+            return None;
+        }
+        self.outstanding.take().map(|outstanding| outstanding.pending)
+    }
+
+    /// What the outstanding call needs now.
+    pub(super) fn due(&self, now: Time, config: &Config) -> Due {
+        match &self.outstanding {
+            Some(outstanding) if now >= outstanding.repeat_at => {
+                let silent = now.since(self.heard) >= config.patience.tracker;
+                if silent && outstanding.attempts >= Self::FEW { Due::TrackerSilent } else { Due::Repeat }
+            }
+            _ => Due::Nothing,
+        }
+    }
+
+    /// How often the outstanding call was said.
+    pub(super) fn attempts(&self) -> u32 {
+        self.outstanding.as_ref().map_or(0, |outstanding| outstanding.attempts)
+    }
+
+    /// When the outstanding call is due.
+    pub(super) fn next_due(&self) -> Option<Time> {
+        self.outstanding.as_ref().map(|outstanding| outstanding.repeat_at)
+    }
+}
+
+fn envelope(config: &Config, term: Term, sequence: u32, call: Call) -> Message {
+    Message { term, incarnation: config.incarnation, body: Body::Call { sequence, call } }
+}

@@ -1,0 +1,379 @@
+//! The download half's talk with the tracker: what it publishes, asks and reports, and what it makes of the answers.
+
+use std::collections::btree_map::Entry;
+use std::ops::Range;
+
+use super::download::{Download, Stage};
+use super::shared::Shared;
+use super::torrent::{State, Torrent};
+use crate::metainfo::{Bitfield, PieceHashes, PieceIndex, TorrentId};
+use crate::protocol::{
+    Answer, Call, Change, Claim, Decision, Described, Finish, Lack, More, Need, Observed, Outbox, Outcome, Owned,
+    Publication, Rank, Report, Shortfall, Swarm, Time, Traffic,
+};
+
+/// Something to be said to the tracker.
+#[derive(Clone, Debug)]
+pub(super) enum Pending {
+    Publish { item: usize, first: u32 },
+    Join { names: Vec<String> },
+    Hashes { torrent: TorrentId },
+    Announce { stretch: Range<usize>, need: Need },
+    Completed { stretch: Range<usize>, torrents: Vec<TorrentId>, finished: Option<Outcome> },
+    Abort { outcome: Outcome, reason: String },
+    Drained { finish: Finish, traffic: Traffic },
+}
+
+/// A file to publish.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Item {
+    /// One that the client came with, by its place in the catalog.
+    Owned(usize),
+    /// One that it downloads, for a new tracker.
+    Downloaded(TorrentId),
+}
+
+/// About how many bytes a call or an answer may take.
+const CHUNK: usize = 900 * 1024;
+/// Pieces in one report, at most.
+const REPORTED: usize = 50_000;
+
+impl Download {
+    /// Begins to talk with a tracker that does not know this client.
+    pub(super) fn register(&mut self, now: Time) {
+        self.calls.clear(now);
+        self.stage = Stage::Publishing;
+        self.version = 0;
+        self.starving = None;
+        let owned = (0..self.catalog.owned.len()).map(Item::Owned);
+        let known = self.torrents.iter().filter(|(_, torrent)| torrent.knows_all_hashes());
+        let downloaded = known.map(|(&id, _)| Item::Downloaded(id));
+        self.items = owned.chain(downloaded).collect();
+        match &self.catalog.refusal {
+            Some(reason) => self.calls.want(Pending::Abort { outcome: Outcome::BadInput, reason: reason.clone() }),
+            None => self.calls.want(Pending::Publish { item: 0, first: 0 }),
+        }
+    }
+
+    /// Gives the whole run up.
+    pub(super) fn abort(&mut self, now: Time, outcome: Outcome, reason: String) {
+        self.calls.clear(now);
+        self.calls.want(Pending::Abort { outcome, reason });
+    }
+
+    /// Reports the pieces that make up whole rounds of the policy.
+    pub(super) fn announce_if_due(&mut self, shared: &Shared) {
+        let every = shared.config.policy.announce_every.max(1) as usize;
+        while shared.holdings.journal_len() - self.announced >= every {
+            let stretch = self.announced..self.announced + every;
+            self.announced = stretch.end;
+            self.calls.want(Pending::Announce { stretch, need: Need::Fresh });
+        }
+    }
+
+    /// Reports all that was not reported yet, in bounded messages.
+    fn announce_all(&mut self, shared: &Shared) {
+        while self.announced < shared.holdings.journal_len() {
+            let stretch = self.announced..shared.holdings.journal_len().min(self.announced + REPORTED);
+            self.announced = stretch.end;
+            self.calls.want(Pending::Announce { stretch, need: Need::Fresh });
+        }
+    }
+
+    /// Whether everything that can be had is here and in place.
+    pub(super) fn is_done(&self) -> bool {
+        let closing = self.torrents.values().any(|torrent| torrent.state == State::Closing);
+        self.open.is_empty() && self.unresolved.is_empty() && !closing
+    }
+
+    /// Tells of closed files, and of the end of the download where it has come.
+    pub(super) fn complete_if_done(&mut self, shared: &Shared, out: &mut Outbox) {
+        if self.stage != Stage::Trading {
+            return;
+        }
+        let done = self.is_done();
+        if self.closed.is_empty() && !done {
+            return;
+        }
+        let end = shared.holdings.journal_len().min(self.announced + REPORTED);
+        let stretch = self.announced..end;
+        self.announced = end;
+        let finished = done.then(|| self.finish(super::download::Shortage::Real, shared).outcome);
+        if let Some(outcome) = finished {
+            self.stage = Stage::Finished;
+            out.tell(Observed::AllFinished { outcome });
+        }
+        let torrents = std::mem::take(&mut self.closed);
+        self.calls.want(Pending::Completed { stretch, torrents, finished });
+    }
+
+    /// Makes the next call, if its turn has come.
+    pub(super) fn speak(&mut self, now: Time, shared: &Shared, out: &mut Outbox) {
+        let Some(pending) = self.calls.next() else { return };
+        let call = self.call(&pending, shared, out);
+        let message = self.calls.make(now, &shared.config, shared.term, pending, call);
+        out.push(Decision::Send { to: shared.tracker(), message });
+    }
+
+    fn call(&self, pending: &Pending, shared: &Shared, out: &mut Outbox) -> Call {
+        match pending {
+            Pending::Publish { item, first } => {
+                if (*item, *first) == (0, 0) {
+                    let count = |length: usize| u32::try_from(length).unwrap_or(u32::MAX);
+                    let (owned, wanted) = (count(self.catalog.owned.len()), count(self.catalog.wanted.len()));
+                    out.tell(Observed::Init { owned, wanted });
+                }
+                let (files, next) = self.publications(*item, *first);
+                Call::Publish { files, more: if next.is_some() { More::Follows } else { More::Done } }
+            }
+            Pending::Join { names } => Call::Join { wanted: names.clone() },
+            Pending::Hashes { torrent } => {
+                let known = self.torrents.get(torrent).map_or(0, |torrent| torrent.hashes.len());
+                Call::Hashes { torrent: *torrent, first: PieceIndex(known as u32) }
+            }
+            Pending::Announce { stretch, need } => Call::Announce(self.report(stretch, *need, shared, out)),
+            Pending::Completed { stretch, torrents, finished } => Call::Completed {
+                report: self.report(stretch, Need::Fresh, shared, out),
+                torrents: torrents.clone(),
+                finished: *finished,
+            },
+            Pending::Abort { outcome, reason } => Call::Abort { outcome: *outcome, reason: reason.clone() },
+            Pending::Drained { finish, traffic } => Call::Drained { finish: finish.clone(), traffic: *traffic },
+        }
+    }
+
+    fn report(&self, stretch: &Range<usize>, need: Need, shared: &Shared, out: &mut Outbox) -> Report {
+        out.tell(Observed::Announced { pieces: stretch.len() as u32 });
+        let received = shared.holdings.received(stretch.clone());
+        Report { since: self.version, received, suspects: shared.peers.suspects(), need }
+    }
+
+    /// A chunk of what is published, beginning at a piece of an item, and where the next chunk begins.
+    fn publications(&self, item: usize, first: u32) -> (Vec<Publication>, Option<(usize, u32)>) {
+        let (mut files, mut budget, mut first) = (Vec::new(), CHUNK, first);
+        for index in item..self.items.len() {
+            let (name, layout, claim, hashes) = self.published(self.items[index]);
+            let chunk = hashes.chunk(first, budget);
+            let end = first + chunk.len() as u32;
+            budget = budget.saturating_sub(chunk.total_bytes() + 4 * chunk.len() + name.len() + 32);
+            files.push(Publication { name: name.to_owned(), layout, claim, first: PieceIndex(first), hashes: chunk });
+            if end < layout.pieces {
+                return (files, Some((index, end)));
+            }
+            first = 0;
+            if budget == 0 && index + 1 < self.items.len() {
+                return (files, Some((index + 1, 0)));
+            }
+        }
+        (files, None)
+    }
+
+    fn published(&self, item: Item) -> (&str, crate::metainfo::Layout, Claim, &PieceHashes) {
+        match item {
+            Item::Owned(index) => {
+                let Owned { name, layout, hashes, held } = &self.catalog.owned[index];
+                (name, *layout, if held.is_full() { Claim::Seed } else { Claim::Hashes }, hashes)
+            }
+            Item::Downloaded(id) => {
+                let torrent = &self.torrents[&id];
+                (&torrent.name, torrent.layout, Claim::Hashes, &torrent.hashes)
+            }
+        }
+    }
+
+    /// Takes the tracker's answer to the outstanding call.
+    pub(super) fn answer(&mut self, now: Time, sequence: u32, answer: Answer, shared: &mut Shared, out: &mut Outbox) {
+        let Some(pending) = self.calls.answer(now, &shared.config, sequence, &answer) else { return };
+        match (pending, answer) {
+            (_, Answer::Unknown) => self.register(now),
+            (Pending::Publish { .. }, Answer::Start { torrents }) => self.started(&torrents, shared, out),
+            (Pending::Publish { item, first }, Answer::Noted) => {
+                if let (_, Some((item, first))) = self.publications(item, first) {
+                    self.calls.want(Pending::Publish { item, first });
+                }
+            }
+            (Pending::Join { names }, Answer::Joined { files, swarm }) => {
+                self.joined(names, files, shared, out);
+                self.apply(swarm, shared, out);
+            }
+            (Pending::Hashes { .. }, Answer::Hashes { torrent, first, hashes }) => {
+                self.learn(torrent, first, hashes, shared, out);
+            }
+            (Pending::Announce { stretch, .. } | Pending::Completed { stretch, .. }, Answer::Swarm(swarm)) => {
+                for received in shared.holdings.received(stretch) {
+                    shared.peers.get(received.from).uncount(received.pieces.pieces.len() as u32);
+                }
+                self.apply(swarm, shared, out);
+            }
+            (_, Answer::Noted) => {}
+            _ => out.tell(Observed::Misbehaved { from: shared.tracker(), how: "answered another call".into() }),
+        }
+        self.fill(now, shared, out);
+    }
+
+    fn started(&mut self, ids: &[Option<TorrentId>], shared: &mut Shared, out: &mut Outbox) {
+        out.tell(Observed::Started);
+        for (&item, &id) in self.items.iter().zip(ids) {
+            if let (Item::Owned(index), Some(torrent)) = (item, id) {
+                let Owned { name, layout, hashes, held } = &self.catalog.owned[index];
+                if shared.holdings.of(torrent).is_none() {
+                    out.push(Decision::Open { torrent, name: name.clone(), layout: *layout });
+                    shared.holdings.add(torrent, held.clone());
+                    if !held.is_full() {
+                        let hashes = hashes.clone();
+                        out.push(Decision::Learn { torrent, first: PieceIndex(0), hashes });
+                        shared.holdings.note_resumed(torrent, shared.config.rank);
+                    }
+                }
+            }
+        }
+        self.announced = 0;
+        self.closed =
+            self.torrents.iter().filter(|(_, torrent)| torrent.state == State::Closed).map(|(&id, _)| id).collect();
+        self.unresolved.clear();
+        self.unavailable.clear();
+        self.stage = Stage::Joining;
+        let mut names = Vec::new();
+        let mut bytes = 0;
+        for name in &self.catalog.wanted {
+            bytes += name.len() + 16;
+            names.push(name.clone());
+            if bytes > CHUNK {
+                self.calls.want(Pending::Join { names: std::mem::take(&mut names) });
+                bytes = 0;
+            }
+        }
+        if self.catalog.wanted.is_empty() {
+            self.trade(shared, out);
+        } else if !names.is_empty() {
+            self.calls.want(Pending::Join { names });
+        }
+    }
+
+    fn trade(&mut self, shared: &Shared, out: &mut Outbox) {
+        self.stage = Stage::Trading;
+        self.announce_all(shared);
+        self.complete_if_done(shared, out);
+    }
+
+    fn joined(&mut self, names: Vec<String>, files: Vec<Described>, shared: &mut Shared, out: &mut Outbox) {
+        for (name, described) in names.into_iter().zip(files) {
+            self.unresolved.retain(|unresolved| *unresolved != name);
+            match described {
+                Described::Known { torrent: id, layout, hashes } => {
+                    if let Entry::Vacant(vacant) = self.torrents.entry(id) {
+                        vacant.insert(Torrent::new(id, name.clone(), layout, &shared.config));
+                        out.push(Decision::Open { torrent: id, name: name.clone(), layout });
+                        out.tell(Observed::Joined { torrent: id, name, pieces: layout.pieces });
+                        shared.holdings.add(id, Bitfield::none(layout.pieces));
+                        self.open.push(id);
+                        self.learn(id, PieceIndex(0), hashes, shared, out);
+                    }
+                }
+                Described::Awaited => self.unresolved.push(name),
+                Described::Unowned => self.unavailable(name, Lack::Unowned, out),
+                Described::Conflict => self.unavailable(name, Lack::Conflict, out),
+            }
+        }
+        if self.stage == Stage::Joining && !self.calls.wants(|pending| matches!(pending, Pending::Join { .. })) {
+            self.trade(shared, out);
+        }
+    }
+
+    fn unavailable(&mut self, name: String, why: Lack, out: &mut Outbox) {
+        out.tell(Observed::Unavailable { name: name.clone(), why });
+        self.unavailable.push(Shortfall { name, missing: None, why });
+    }
+
+    fn learn(&mut self, id: TorrentId, first: PieceIndex, hashes: PieceHashes, shared: &mut Shared, out: &mut Outbox) {
+        let (Some(torrent), Some(held)) = (self.torrents.get_mut(&id), shared.holdings.of(id)) else { return };
+        if !torrent.learn(first, &hashes, held) {
+            return out.tell(Observed::Misbehaved { from: shared.tracker(), how: "hashes do not join".into() });
+        }
+        if !hashes.is_empty() {
+            out.push(Decision::Learn { torrent: id, first, hashes });
+        }
+        if torrent.knows_all_hashes() {
+            self.close_if_complete(id, shared, out);
+        } else {
+            self.calls.want(Pending::Hashes { torrent: id });
+        }
+    }
+
+    fn apply(&mut self, swarm: Swarm, shared: &mut Shared, out: &mut Outbox) {
+        self.version = swarm.version;
+        self.downloaders = swarm.downloaders;
+        shared.peers.set_loads(&swarm.loads);
+        let own = shared.config.rank;
+        let other = |rank: Rank| rank != own;
+        for change in swarm.changes {
+            match change {
+                Change::Has { rank, pieces } if other(rank) => {
+                    if let Some(torrent) = self.torrents.get_mut(&pieces.torrent) {
+                        let layout = torrent.layout;
+                        let sane = pieces.pieces.into_iter().filter(|&piece| layout.contains(piece));
+                        sane.for_each(|piece| torrent.has(rank, piece));
+                    }
+                }
+                Change::HasAll { rank, torrent } if other(rank) => {
+                    if let Some(torrent) = self.torrents.get_mut(&torrent) {
+                        torrent.holds(rank, &Bitfield::all(torrent.layout.pieces));
+                    }
+                }
+                Change::Holds { rank, torrent, bits } if other(rank) => {
+                    if let Some(torrent) = self.torrents.get_mut(&torrent) {
+                        torrent.holds(rank, &bits);
+                    }
+                }
+                Change::Gone { rank } if other(rank) => self.peer_gone(rank, shared, out),
+                Change::Has { .. } | Change::HasAll { .. } | Change::Holds { .. } | Change::Gone { .. } => {}
+            }
+        }
+    }
+
+    /// With nothing to ask for: tells the tracker that it starves, now and then, so that all hear what there is.
+    pub(super) fn starve(&mut self, now: Time, shared: &Shared) {
+        if self.starving.is_none_or(|at| at > now) {
+            return;
+        }
+        self.starving = None;
+        if self.stage != Stage::Trading
+            || !self.flights.is_empty()
+            || (self.open.is_empty() && self.unresolved.is_empty())
+        {
+            return;
+        }
+        self.starving = Some(now + shared.config.patience.call / 2);
+        if !self.calls.is_idle() {
+            return;
+        }
+        self.announce_all(shared);
+        if let Some(need) = self.need(shared) {
+            let stretch = self.announced..self.announced;
+            self.calls.want(Pending::Announce { stretch, need });
+        }
+        if !self.unresolved.is_empty() {
+            self.calls.want(Pending::Join { names: self.unresolved.clone() });
+        }
+    }
+
+    /// How badly off a client is that has nothing to ask for; none where somebody has a missing piece and only rests.
+    fn need(&self, shared: &Shared) -> Option<Need> {
+        let mut need = Need::Starving;
+        for id in &self.open {
+            let torrent = &self.torrents[id];
+            for piece in torrent.picker.pickable().iter() {
+                for rank in torrent.holders(piece) {
+                    if !shared.peers.find(rank).is_some_and(|peer| peer.is_hopeless()) {
+                        return None;
+                    }
+                    need = Need::Hopeless;
+                }
+            }
+            if !torrent.knows_all_hashes() {
+                return None;
+            }
+        }
+        Some(need)
+    }
+}

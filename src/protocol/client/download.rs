@@ -1,0 +1,285 @@
+//! The half that downloads: what is wanted, how far it is, and what arrives. How pieces are chosen and asked for stands in
+//! `requesting`, the talk with the tracker in `announcing`.
+
+use std::collections::BTreeMap;
+
+use super::announcing::{Item, Pending};
+use super::flight::{Flight, Flights};
+use super::shared::Shared;
+use super::torrent::{State, Torrent};
+use crate::metainfo::TorrentId;
+use crate::protocol::calls::Calls;
+use crate::protocol::{
+    Arrival, Body, Catalog, Decision, Finish, Lack, News, Observed, Outbox, Outcome, Rank, Reason, Shortfall, Slot,
+    Time, Version,
+};
+
+/// Downloads what is wanted, and does all talk with the tracker.
+#[derive(Debug)]
+pub(super) struct Download {
+    pub(super) catalog: Catalog,
+    pub(super) stage: Stage,
+    pub(super) calls: Calls<Pending>,
+    /// What is being published, in the order in which the tracker numbers it.
+    pub(super) items: Vec<Item>,
+    pub(super) torrents: BTreeMap<TorrentId, Torrent>,
+    /// The wanted torrents that are not complete, in the order in which they were wanted.
+    pub(super) open: Vec<TorrentId>,
+    /// Wanted names for which the tracker has no torrent yet.
+    pub(super) unresolved: Vec<String>,
+    /// Wanted names that cannot be had.
+    pub(super) unavailable: Vec<Shortfall>,
+    /// Torrents that closed and that the tracker was not told of.
+    pub(super) closed: Vec<TorrentId>,
+    pub(super) flights: Flights,
+    /// How much of the journal the tracker has been told, or will be by a call that waits.
+    pub(super) announced: usize,
+    pub(super) version: Version,
+    pub(super) downloaders: u32,
+    /// With nothing to ask for: when to ask the tracker again.
+    pub(super) starving: Option<Time>,
+    /// The worst that happened to this client.
+    pub(super) outcome: Outcome,
+}
+
+/// How far a client is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stage {
+    /// Telling what it owns, waiting for the start.
+    Publishing,
+    /// Asking for what it wants.
+    Joining,
+    /// Trading.
+    Trading,
+    /// All that can be had is here: goes on serving.
+    Finished,
+    /// Told to stop.
+    Stopped,
+}
+
+impl Download {
+    pub(super) fn new(catalog: Catalog) -> Self {
+        Self {
+            catalog,
+            stage: Stage::Publishing,
+            calls: Calls::new(),
+            items: Vec::new(),
+            torrents: BTreeMap::new(),
+            open: Vec::new(),
+            unresolved: Vec::new(),
+            unavailable: Vec::new(),
+            closed: Vec::new(),
+            flights: Flights::default(),
+            announced: 0,
+            version: 0,
+            downloaders: 1,
+            starving: None,
+            outcome: Outcome::Complete,
+        }
+    }
+
+    /// A piece came in, or what claimed to be one.
+    pub(super) fn piece(
+        &mut self,
+        now: Time,
+        from: Rank,
+        slot: Slot,
+        arrival: Arrival,
+        shared: &mut Shared,
+        out: &mut Outbox,
+    ) {
+        let Some(flight) = self.flights.take(from, slot) else {
+            out.tell(Observed::Wasted { from });
+            return;
+        };
+        let Flight { torrent, piece, .. } = flight;
+        shared.peers.get(from).answered();
+        match arrival {
+            Arrival::Verified => self.verified(now, &flight, shared, out),
+            Arrival::Corrupt | Arrival::Short | Arrival::Unexpected => {
+                out.tell(Observed::Corrupt { torrent, piece, from });
+                let peer = shared.peers.get(from);
+                peer.uncount(1);
+                peer.sent_bad_piece(now);
+                if let Some(torrent) = self.torrents.get_mut(&torrent) {
+                    torrent.note_corrupt(piece);
+                }
+                self.give_back(&flight, shared);
+            }
+        }
+        self.fill(now, shared, out);
+    }
+
+    fn verified(&mut self, now: Time, flight: &Flight, shared: &mut Shared, out: &mut Outbox) {
+        let &Flight { to: from, torrent, piece, sent, .. } = flight;
+        shared.peers.get(from).served(now, now.since(sent));
+        shared.holdings.insert(torrent, piece, from);
+        out.tell(Observed::Received { torrent, piece, from });
+        self.starving = None;
+        for other in self.flights.take_all(|other| other.torrent == torrent && other.piece == piece) {
+            shared.peers.get(other.to).uncount(1);
+            self.abandon(&other, shared, out);
+            shared.send(other.to, Body::Cancel { slot: other.slot }, out);
+        }
+        if let Some(state) = self.torrents.get_mut(&torrent) {
+            state.picker.take(piece);
+        }
+        if !self.close_if_complete(torrent, shared, out) {
+            self.announce_if_due(shared);
+        }
+    }
+
+    /// Closes a torrent of which all pieces are held; tells whether it did.
+    pub(super) fn close_if_complete(&mut self, id: TorrentId, shared: &Shared, out: &mut Outbox) -> bool {
+        let complete = shared.holdings.of(id).is_some_and(|held| held.is_full());
+        match self.torrents.get_mut(&id) {
+            Some(torrent) if complete && torrent.state == State::Open && torrent.knows_all_hashes() => {
+                torrent.state = State::Closing;
+                self.open.retain(|&open| open != id);
+                out.push(Decision::Close { torrent: id });
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// A torrent's output is in place.
+    pub(super) fn closed(&mut self, now: Time, id: TorrentId, shared: &mut Shared, out: &mut Outbox) {
+        if let Some(torrent) = self.torrents.get_mut(&id).filter(|torrent| torrent.state == State::Closing) {
+            torrent.state = State::Closed;
+            out.tell(Observed::FileFinished { torrent: id });
+            self.closed.push(id);
+            self.complete_if_done(shared, out);
+            self.fill(now, shared, out);
+        }
+    }
+
+    /// A torrent cannot be written.
+    pub(super) fn unwritable(&mut self, now: Time, id: TorrentId, shared: &mut Shared, out: &mut Outbox) {
+        let Some(torrent) = self.torrents.get_mut(&id) else { return };
+        if torrent.state == State::Closed {
+            return;
+        }
+        torrent.state = State::Failed(Lack::Unwritable);
+        self.open.retain(|&open| open != id);
+        for flight in self.flights.take_all(|flight| flight.torrent == id) {
+            self.abandon(&flight, shared, out);
+        }
+        self.complete_if_done(shared, out);
+        self.fill(now, shared, out);
+    }
+
+    /// A peer will not send a piece now.
+    pub(super) fn rejected(
+        &mut self,
+        now: Time,
+        from: Rank,
+        slot: Slot,
+        (reason, holders): (Reason, Vec<Rank>),
+        shared: &mut Shared,
+        out: &mut Outbox,
+    ) {
+        let Some(flight) = self.flights.take(from, slot) else { return };
+        let Flight { torrent: id, piece, .. } = flight;
+        out.push(Decision::Forget { from, slot });
+        out.tell(Observed::Rejected { torrent: id, piece, from, reason });
+        let peer = shared.peers.get(from);
+        peer.answered();
+        peer.uncount(1);
+        if reason != Reason::Elsewhere {
+            peer.failed(now);
+        }
+        if let Some(torrent) = self.torrents.get_mut(&id).filter(|_| reason != Reason::Busy) {
+            torrent.lacks(from, piece);
+            let others = |rank: &Rank| *rank != shared.config.rank && rank.0 < shared.config.world;
+            holders.into_iter().filter(others).for_each(|rank| torrent.has(rank, piece));
+        }
+        self.give_back(&flight, shared);
+        self.fill(now, shared, out);
+    }
+
+    /// A peer told what it holds; tells whether all of it makes sense.
+    pub(super) fn news(&mut self, from: Rank, news: &News) -> bool {
+        let mut sane = true;
+        for pieces in &news.held {
+            // A torrent that is not wanted here is none of our business.
+            if let Some(torrent) = self.torrents.get_mut(&pieces.torrent) {
+                for &piece in &pieces.pieces {
+                    if torrent.layout.contains(piece) {
+                        torrent.has(from, piece);
+                    } else {
+                        sane = false;
+                    }
+                }
+            }
+        }
+        sane
+    }
+
+    /// A peer is gone, or in a new life: what was known of it, and what was asked of it, is moot.
+    pub(super) fn peer_gone(&mut self, rank: Rank, shared: &mut Shared, out: &mut Outbox) {
+        for torrent in self.torrents.values_mut() {
+            torrent.gone(rank);
+        }
+        for flight in self.flights.take_all(|flight| flight.to == rank) {
+            shared.peers.get(rank).uncount(1);
+            self.abandon(&flight, shared, out);
+        }
+    }
+
+    /// Gives a request up: its slot is retired and its piece can be asked for again.
+    pub(super) fn abandon(&mut self, flight: &Flight, shared: &mut Shared, out: &mut Outbox) {
+        out.push(Decision::Forget { from: flight.to, slot: flight.slot });
+        shared.peers.get(flight.to).answered();
+        self.give_back(flight, shared);
+    }
+
+    fn give_back(&mut self, flight: &Flight, shared: &Shared) {
+        let Flight { torrent, piece, .. } = *flight;
+        if shared.holdings.contains(torrent, piece) || self.flights.carry(torrent, piece) {
+            return;
+        }
+        if let Some(torrent) = self.torrents.get_mut(&torrent) {
+            torrent.picker.put_back(piece);
+        }
+    }
+
+    /// The run ends: nothing more is asked for.
+    pub(super) fn stop(&mut self, now: Time, shared: &mut Shared, out: &mut Outbox) {
+        for flight in self.flights.take_all(|_| true) {
+            self.abandon(&flight, shared, out);
+        }
+        self.calls.clear(now);
+        self.stage = Stage::Stopped;
+        self.starving = None;
+    }
+
+    /// How the download ended, with what is missing. `shortage`: whether what is missing now could not be had, or was
+    /// only not waited for.
+    pub(super) fn finish(&self, shortage: Shortage, shared: &Shared) -> Finish {
+        let mut shortfalls = self.unavailable.clone();
+        if shortage == Shortage::Real {
+            let unowned = |name: &String| Shortfall { name: name.clone(), missing: None, why: Lack::Unowned };
+            shortfalls.extend(self.unresolved.iter().map(unowned));
+        }
+        for (id, torrent) in &self.torrents {
+            let held = shared.holdings.of(*id).expect("a torrent that is downloaded has holdings");
+            let failed = matches!(torrent.state, State::Failed(_));
+            if failed || (torrent.state == State::Open && shortage == Shortage::Real) {
+                let missing = Some(torrent.layout.pieces - held.count());
+                shortfalls.push(Shortfall { name: torrent.name.clone(), missing, why: torrent.lack(held) });
+            }
+        }
+        let outcome = shortfalls.iter().map(|shortfall| shortfall.why.outcome()).fold(self.outcome, Outcome::max);
+        Finish { outcome, shortfalls }
+    }
+}
+
+/// What it means that something is missing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Shortage {
+    /// Nobody left holds it.
+    Real,
+    /// The run was cut short.
+    CutShort,
+}

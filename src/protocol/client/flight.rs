@@ -1,0 +1,65 @@
+//! The requests that are in flight.
+
+use crate::metainfo::{PieceIndex, TorrentId};
+use crate::protocol::{Rank, Slot, Time};
+
+/// One request without an answer yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Flight {
+    pub(super) to: Rank,
+    pub(super) slot: Slot,
+    pub(super) torrent: TorrentId,
+    pub(super) piece: PieceIndex,
+    pub(super) sent: Time,
+    pub(super) deadline: Time,
+}
+
+/// All requests in flight, the oldest first. There are few (the window), so a list serves.
+#[derive(Debug, Default)]
+pub(super) struct Flights {
+    flights: Vec<Flight>,
+}
+
+impl Flights {
+    pub(super) fn len(&self) -> usize {
+        self.flights.len()
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.flights.is_empty()
+    }
+
+    pub(super) fn add(&mut self, flight: Flight) {
+        self.flights.push(flight);
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Flight> {
+        self.flights.iter()
+    }
+
+    /// Whether a peer's slot index is taken.
+    pub(super) fn uses(&self, to: Rank, index: u16) -> bool {
+        self.flights.iter().any(|flight| flight.to == to && flight.slot.index() == index)
+    }
+
+    /// Whether a piece is in flight.
+    pub(super) fn carry(&self, torrent: TorrentId, piece: PieceIndex) -> bool {
+        self.flights.iter().any(|flight| flight.torrent == torrent && flight.piece == piece)
+    }
+
+    /// Takes out the request that a peer's slot stands for.
+    pub(super) fn take(&mut self, to: Rank, slot: Slot) -> Option<Flight> {
+        let at = self.flights.iter().position(|flight| flight.to == to && flight.slot == slot)?;
+        Some(self.flights.remove(at))
+    }
+
+    /// Takes out all that `which` names.
+    pub(super) fn take_all(&mut self, which: impl Fn(&Flight) -> bool) -> Vec<Flight> {
+        self.flights.extract_if(.., |flight| which(flight)).collect()
+    }
+
+    /// When the first deadline is.
+    pub(super) fn next_deadline(&self) -> Option<Time> {
+        self.flights.iter().map(|flight| flight.deadline).min()
+    }
+}

@@ -1,0 +1,307 @@
+//! The node of a client: seed, peer or leecher for each torrent on its own.
+//!
+//! It is made of two halves, [`download::Download`] and [`upload::Upload`], which meet only in [`shared::Shared`]: what is
+//! held, and what is known of the peers.
+
+mod announcing;
+mod download;
+mod flight;
+mod requesting;
+mod shared;
+mod torrent;
+mod upload;
+
+use self::announcing::Pending;
+use self::download::{Download, Shortage, Stage};
+use self::shared::Shared;
+use self::upload::{Upload, Wish};
+use super::calls::Due;
+use super::holdings::Holdings;
+use super::own_time::OwnTime;
+use super::peers::{Heard, Peers};
+use super::{
+    Body, Catalog, Config, Decision, Ending, Event, Manner, Message, Need, Node, Observed, Outbox, Outcome, Rank,
+    StopCause, Term, Time, Traffic,
+};
+
+/// Trades pieces with its peers until everybody has what they want.
+#[derive(Debug)]
+pub struct Client {
+    shared: Shared,
+    download: Download,
+    upload: Upload,
+    time: OwnTime,
+    /// The own time of the last event: what is due lies after it.
+    now: Time,
+    end: End,
+}
+
+/// How far a client is on its way out.
+#[derive(Debug)]
+enum End {
+    /// Not told to stop.
+    Running,
+    /// Told to stop; the driver is draining.
+    Draining { outcome: Outcome, shortage: Shortage },
+    /// Drained; waiting for the agreed outcome.
+    Drained { outcome: Outcome },
+    /// Gone.
+    Left { outcome: Outcome },
+}
+
+impl Client {
+    /// How often it says that it has drained before it leaves without an answer: everybody has been told to stop by
+    /// then, so nobody misses it.
+    const FAREWELLS: u32 = 3;
+
+    /// A client that brings and wants what the catalog says.
+    #[must_use]
+    pub fn new(config: Config, term: Term, catalog: Catalog) -> Self {
+        let shared = Shared { config, term, holdings: Holdings::default(), peers: Peers::default() };
+        let (download, upload, time) = (Download::new(catalog), Upload::default(), OwnTime::default());
+        Self { shared, download, upload, time, now: Time::ZERO, end: End::Running }
+    }
+
+    /// The term that this client follows.
+    #[must_use]
+    pub fn term(&self) -> Term {
+        self.shared.term
+    }
+
+    /// How the run ended, once this client has left.
+    #[must_use]
+    pub fn outcome(&self) -> Option<Outcome> {
+        match self.end {
+            End::Left { outcome } => Some(outcome),
+            _ => None,
+        }
+    }
+
+    /// Whether it waits for the driver to drain.
+    #[must_use]
+    pub fn is_draining(&self) -> bool {
+        matches!(self.end, End::Draining { .. })
+    }
+
+    /// Follows a higher term: its tracker does not know this client, so it starts over with it.
+    pub fn follow(&mut self, now: Time, term: Term, out: &mut Outbox) {
+        let now = self.own_time(now);
+        if term > self.shared.term && matches!(self.end, End::Running) {
+            self.change_term(now, term, out);
+            self.download.speak(now, &self.shared, out);
+        }
+    }
+
+    fn change_term(&mut self, now: Time, term: Term, out: &mut Outbox) {
+        self.shared.term = term;
+        self.download.register(now);
+        out.tell(Observed::TermChanged { term, tracker: self.shared.tracker() });
+    }
+
+    /// The tracker is silent: the next term whose tracker is not known to be silent too. The own rank always is one.
+    fn next_term(&mut self, now: Time, out: &mut Outbox) {
+        let Shared { config, term, peers, .. } = &self.shared;
+        let silent = |rank: Rank| rank != config.rank && peers.find(rank).is_some_and(|peer| peer.is_suspected());
+        let later = (1..=config.world).map(|step| Term(term.0.saturating_add(step)));
+        let next = later.into_iter().find(|term| !silent(term.tracker(config.world)));
+        let tracker = self.shared.tracker();
+        if self.shared.peers.get(tracker).suspect(now, self.shared.config.patience.request) {
+            out.tell(Observed::Suspected { rank: tracker });
+        }
+        self.change_term(now, next.expect("the own rank is never silent"), out);
+    }
+
+    fn message(&mut self, now: Time, from: Rank, message: Message, out: &mut Outbox) {
+        match self.shared.peers.get(from).hear(now, message.incarnation) {
+            Heard::Outlived => return,
+            Heard::Recovered => out.tell(Observed::Recovered { rank: from }),
+            Heard::Reborn => {
+                self.download.peer_gone(from, &mut self.shared, out);
+                self.upload.forget(from);
+            }
+            Heard::AsEver => {}
+        }
+        let from_tracker = from == self.shared.tracker() && message.term == self.shared.term;
+        if from_tracker {
+            self.download.calls.hear(now);
+        }
+        let Self { shared, download, upload, .. } = self;
+        match message.body {
+            Body::Answer { sequence, answer } if from_tracker => {
+                if matches!(self.end, End::Running) {
+                    download.answer(now, sequence, answer, shared, out);
+                }
+            }
+            Body::Stop { outcome, ending } if from_tracker => self.stop(now, outcome, ending, out),
+            Body::Exit { outcome } if from_tracker => self.leave(outcome, out),
+            Body::Ping => shared.send(from, Body::Pong, out),
+            // From a tracker of another term: it will learn.
+            Body::Answer { .. } | Body::Stop { .. } | Body::Exit { .. } => {}
+            Body::Request { slot, torrent, piece, manner, news } => {
+                if !download.news(from, &news) {
+                    out.tell(Observed::Misbehaved { from, how: "has pieces past a torrent's end".into() });
+                }
+                upload.request(Wish { from, slot, torrent, piece, manner }, shared, out);
+                download.fill(now, shared, out);
+            }
+            Body::Reject { slot, reason, holders } => {
+                download.rejected(now, from, slot, (reason, holders), shared, out);
+            }
+            Body::Cancel { slot } => upload.cancel(from, slot),
+            Body::Have { news } => {
+                if !download.news(from, &news) {
+                    out.tell(Observed::Misbehaved { from, how: "has pieces past a torrent's end".into() });
+                }
+                download.fill(now, shared, out);
+            }
+            Body::Call { .. } | Body::Pong => {
+                out.tell(Observed::Misbehaved { from, how: "took this client for a tracker".into() });
+            }
+        }
+    }
+
+    fn stop(&mut self, now: Time, outcome: Outcome, ending: Ending, out: &mut Outbox) {
+        if !matches!(self.end, End::Running) {
+            return;
+        }
+        self.download.stop(now, &mut self.shared, out);
+        let shortage = match ending {
+            Ending::Done => Shortage::Real,
+            Ending::GivenUp => Shortage::CutShort,
+        };
+        self.end = End::Draining { outcome, shortage };
+        out.tell(Observed::Stopped { outcome });
+        out.push(Decision::Drain);
+    }
+
+    fn drained(&mut self, traffic: Traffic) {
+        if let End::Draining { outcome, shortage } = self.end {
+            let finish = self.download.finish(shortage, &self.shared);
+            self.end = End::Drained { outcome: outcome.max(finish.outcome) };
+            self.download.calls.want(Pending::Drained { finish, traffic });
+        }
+    }
+
+    fn leave(&mut self, outcome: Outcome, out: &mut Outbox) {
+        if !matches!(self.end, End::Left { .. }) {
+            self.end = End::Left { outcome };
+            out.tell(Observed::Left { outcome });
+        }
+    }
+
+    /// Does what is due.
+    fn tick(&mut self, now: Time, out: &mut Outbox) {
+        let Self { shared, download, .. } = self;
+        if download.stage == Stage::Trading {
+            download.expire(now, shared, out);
+            download.fill(now, shared, out);
+            download.starve(now, shared);
+        }
+        if self.keepalive_due().is_some_and(|due| now >= due) {
+            let stretch = self.download.announced..self.download.announced;
+            self.download.calls.want(Pending::Announce { stretch, need: Need::Fresh });
+        }
+        match self.download.calls.due(now, &self.shared.config) {
+            Due::Nothing => {}
+            Due::Repeat | Due::TrackerSilent if matches!(self.end, End::Drained { .. }) => self.farewell(now, out),
+            Due::Repeat => self.repeat(now, out),
+            Due::TrackerSilent => self.next_term(now, out),
+        }
+    }
+
+    fn repeat(&mut self, now: Time, out: &mut Outbox) {
+        if let Some(message) = self.download.calls.repeat(now, &self.shared.config, self.shared.term) {
+            out.push(Decision::Send { to: self.shared.tracker(), message });
+        }
+    }
+
+    /// Says again that it has drained, or leaves: the tracker has answered the others and is gone.
+    fn farewell(&mut self, now: Time, out: &mut Outbox) {
+        match self.end {
+            End::Drained { outcome } if self.download.calls.attempts() >= Self::FAREWELLS => self.leave(outcome, out),
+            _ => self.repeat(now, out),
+        }
+    }
+
+    /// When a client that has nothing to say asks whether the tracker is still there: it pings whoever is silent, so a
+    /// live one is never silent for so long.
+    fn keepalive_due(&self) -> Option<Time> {
+        let idle = self.download.calls.is_idle() && matches!(self.end, End::Running);
+        idle.then(|| self.download.calls.heard() + self.shared.config.patience.client * 3)
+    }
+
+    /// The own time at the driver's `now`.
+    fn own_time(&mut self, now: Time) -> Time {
+        let due = self.due();
+        self.now = self.time.at(now, due);
+        self.now
+    }
+
+    /// When something is due, in own time.
+    fn due(&self) -> Option<Time> {
+        if matches!(self.end, End::Left { .. }) {
+            return None;
+        }
+        let requests = self.download.next_request_due(self.now, &self.shared);
+        let times = [self.download.calls.next_due(), self.keepalive_due(), self.download.starving, requests];
+        times.into_iter().flatten().min()
+    }
+}
+
+impl Node for Client {
+    fn handle(&mut self, now: Time, event: Event, out: &mut Outbox) {
+        let due = self.due();
+        let now = self.own_time(now);
+        if due.is_some_and(|due| due <= now) {
+            self.tick(now, out);
+        }
+        let Self { shared, download, upload, .. } = self;
+        match event {
+            Event::Start => download.register(now),
+            Event::Timeout => {}
+            Event::Message { from, .. } | Event::Garbled { from } | Event::Piece { from, .. }
+                if from.0 >= shared.config.world
+                    || from == shared.config.rank && !matches!(event, Event::Message { .. }) => {}
+            Event::Message { from, message } => self.message(now, from, message, out),
+            Event::Garbled { from } => {
+                out.tell(Observed::Misbehaved { from, how: "sent what is no message".into() });
+            }
+            Event::Piece { from, slot, arrival } => {
+                if shared.peers.get(from).hear_piece(now) == Heard::Recovered {
+                    out.tell(Observed::Recovered { rank: from });
+                }
+                download.piece(now, from, slot, arrival, shared, out);
+            }
+            Event::Sent { .. } => upload.sent(shared, out),
+            Event::ReadFailed { to, slot, torrent, piece } => {
+                let wish = Wish { from: to, slot, torrent, piece, manner: Manner::Insistent };
+                upload.unreadable(wish, shared, out);
+            }
+            Event::Closed { torrent } => download.closed(now, torrent, shared, out),
+            Event::WriteFailed { torrent } => download.unwritable(now, torrent, shared, out),
+            Event::Drained { traffic } => self.drained(traffic),
+            Event::PeerLost { rank } => {
+                download.peer_gone(rank, shared, out);
+                upload.forget(rank);
+            }
+            Event::Stop { cause } => {
+                let (outcome, reason) = match cause {
+                    StopCause::Signal => (Outcome::Interrupted, "a signal asked for the end"),
+                    StopCause::TimeLimit => (Outcome::TimeLimit, "the time limit was reached"),
+                };
+                if matches!(self.end, End::Running) {
+                    download.abort(now, outcome, reason.into());
+                }
+            }
+        }
+        self.download.speak(now, &self.shared, out);
+    }
+
+    fn next_timeout(&self) -> Option<Time> {
+        self.due().map(|due| self.time.driver_time(due))
+    }
+
+    fn is_finished(&self) -> bool {
+        self.outcome().is_some()
+    }
+}

@@ -1,0 +1,207 @@
+//! How the download half chooses what to ask of whom, and what it does when no answer comes.
+
+use std::time::Duration;
+
+use super::download::{Download, Stage};
+use super::flight::Flight;
+use super::shared::Shared;
+use super::torrent::Torrent;
+use crate::metainfo::{PieceIndex, TorrentId};
+use crate::protocol::{Body, Decision, Manner, Observed, Outbox, Rank, Slot, Time, seeded};
+
+/// The rarest pieces that are looked at before a peer's own list is.
+const RAREST: usize = 64;
+/// What a peer is told of our journal in one request, at most; it has the rest from the tracker.
+const NEWS: usize = 512;
+/// A request this old, against the mean, is made a second time when nothing else is left to ask.
+const OVERDUE: u32 = 4;
+/// Younger than this no request is made a second time.
+const NEVER_OVERDUE: Duration = Duration::from_millis(100);
+
+/// Who may be asked at a moment.
+#[derive(Clone, Copy, Debug)]
+struct Market {
+    now: Time,
+    window: u16,
+    /// The best service time of all peers.
+    best: Option<Duration>,
+    /// Who is not asked, because it has been.
+    except: Option<Rank>,
+}
+
+impl Market {
+    fn new(now: Time, window: u16, shared: &Shared) -> Self {
+        Self { now, window, best: shared.peers.best_service(), except: None }
+    }
+
+    /// How good it is to ask a peer, the less the better; nothing where it may not be asked.
+    fn score(&self, rank: Rank, downloaders: u32, shared: &Shared) -> Option<(u8, u64)> {
+        match shared.peers.find(rank) {
+            _ if self.except == Some(rank) => None,
+            Some(peer) if !peer.may_be_asked(self.now, self.window, self.best) => None,
+            Some(peer) => Some(peer.score(self.now, downloaders)),
+            None => Some((0, 0)),
+        }
+    }
+}
+
+impl Download {
+    /// Asks for as many pieces as the window allows.
+    pub(super) fn fill(&mut self, now: Time, shared: &mut Shared, out: &mut Outbox) {
+        if self.stage != Stage::Trading {
+            return;
+        }
+        let window = self.window(shared);
+        while self.flights.len() < usize::from(window) {
+            let market = Market::new(now, window, shared);
+            let Some((torrent, piece, to)) = self.pick(market, shared) else { break };
+            self.request(now, torrent, piece, to, shared, out);
+        }
+        if self.flights.len() < usize::from(window) {
+            self.ask_twice(now, window, shared, out);
+        }
+        if self.flights.is_empty() && !self.is_done() {
+            self.starving.get_or_insert(now);
+        }
+    }
+
+    /// How many pieces may be in flight: by bytes, in the bounds that the policy gives.
+    fn window(&self, shared: &Shared) -> u16 {
+        let policy = &shared.config.policy;
+        let longest =
+            self.open.iter().filter_map(|id| self.torrents.get(id)).map(|torrent| torrent.layout.piece_length);
+        let by_bytes = policy.window_bytes / u64::from(longest.max().unwrap_or(1).max(1));
+        by_bytes.clamp(2, u64::from(policy.window_pieces.clamp(2, u32::from(Slot::PER_PEER)))) as u16
+    }
+
+    /// The next piece, and whom to ask: in the first wanted torrent that has any, the rarest that a peer with room holds.
+    fn pick(&self, market: Market, shared: &Shared) -> Option<(TorrentId, PieceIndex, Rank)> {
+        let open = self.open.iter().filter_map(|&id| Some((id, self.torrents.get(&id)?)));
+        for (id, torrent) in open.filter(|(_, torrent)| torrent.picker.pickable().count() > 0) {
+            let none_held = shared.holdings.of(id).is_some_and(|held| held.count() == 0);
+            let choose = |piece| Some((piece, self.choose(torrent, piece, market, shared)?));
+            let rarest = if none_held {
+                torrent.picker.first_candidates().take(RAREST).find_map(choose)
+            } else {
+                torrent.picker.candidates().take(RAREST).find_map(choose)
+            };
+            if let Some((piece, to)) = rarest.or_else(|| self.pick_of_idle(torrent, market, shared)) {
+                return Some((id, piece, to));
+            }
+        }
+        None
+    }
+
+    /// The best peer to ask for a piece: see `Peer::score`; ties fall by the seed.
+    fn choose(&self, torrent: &Torrent, piece: PieceIndex, market: Market, shared: &Shared) -> Option<Rank> {
+        let rated = |rank: Rank| {
+            let score = market.score(rank, self.downloaders, shared)?;
+            let tie = [u64::from(shared.config.rank.0), u64::from(rank.0), u64::from(piece.0)];
+            Some((score, seeded::mix(shared.config.seed, &tie), rank))
+        };
+        torrent.holders(piece).filter_map(rated).min().map(|(_, _, rank)| rank)
+    }
+
+    /// Where the rarest pieces' holders have no room: any piece of the best peer that has.
+    fn pick_of_idle(&self, torrent: &Torrent, market: Market, shared: &Shared) -> Option<(PieceIndex, Rank)> {
+        let from = PieceIndex(seeded::spread(shared.config.rank.0, torrent.layout.pieces));
+        let pickable = torrent.picker.pickable();
+        let idle = torrent.all_holders().filter_map(|(rank, bits)| {
+            let score = market.score(rank, self.downloaders, shared)?;
+            let piece = bits.next_common(pickable, from).or_else(|| bits.next_common(pickable, PieceIndex(0)))?;
+            Some((score, rank, piece))
+        });
+        idle.min().map(|(_, rank, piece)| (piece, rank))
+    }
+
+    fn request(
+        &mut self,
+        now: Time,
+        id: TorrentId,
+        piece: PieceIndex,
+        to: Rank,
+        shared: &mut Shared,
+        out: &mut Outbox,
+    ) {
+        let torrent = self.torrents.get_mut(&id).expect("only torrents that are downloaded are picked from");
+        torrent.picker.take(piece);
+        let other = torrent.holders(piece).any(|rank| rank != to);
+        let manner = if other { Manner::Willing } else { Manner::Insistent };
+        let patience = shared.config.patience.request;
+        let journal = shared.holdings.journal_len();
+        let peer = shared.peers.get(to);
+        let slot = peer.slot(|index| self.flights.uses(to, index)).expect("the window is within a peer's slots");
+        let deadline = now + peer.patience(patience);
+        let told = std::mem::replace(&mut peer.told, journal);
+        peer.asked();
+        let news = shared.holdings.news(told.max(journal.saturating_sub(NEWS))..journal, to);
+        self.flights.add(Flight { to, slot, torrent: id, piece, sent: now, deadline });
+        out.push(Decision::Expect { from: to, slot, torrent: id, piece });
+        shared.send(to, Body::Request { slot, torrent: id, piece, manner, news }, out);
+        out.tell(Observed::Requested { torrent: id, piece, to });
+    }
+
+    /// Endgame: nothing is left to ask for, so what is long overdue is asked of a second peer too.
+    fn ask_twice(&mut self, now: Time, window: u16, shared: &mut Shared, out: &mut Outbox) {
+        let Some(overdue) = self.overdue_since(now, shared) else { return };
+        let late: Vec<Flight> = self.flights.iter().filter(|flight| flight.sent <= overdue).copied().collect();
+        for flight in late {
+            let Flight { torrent: id, piece, .. } = flight;
+            let carriers = self.flights.iter().filter(|other| other.torrent == id && other.piece == piece).count();
+            let Some(torrent) = self.torrents.get(&id).filter(|_| carriers == 1) else { continue };
+            let market = Market { except: Some(flight.to), ..Market::new(now, window, shared) };
+            let second = self.choose(torrent, piece, market, shared);
+            if let Some(to) = second.filter(|_| self.flights.len() < usize::from(window)) {
+                self.request(now, id, piece, to, shared, out);
+            }
+        }
+    }
+
+    fn overdue_since(&self, now: Time, shared: &Shared) -> Option<Time> {
+        let limit = (shared.peers.mean_service()? * OVERDUE).max(NEVER_OVERDUE);
+        now.0.checked_sub(u64::try_from(limit.as_nanos()).ok()?).map(Time)
+    }
+
+    /// When the next request becomes overdue, where that matters.
+    fn next_overdue(&self, now: Time, shared: &Shared) -> Option<Time> {
+        let limit = (shared.peers.mean_service()? * OVERDUE).max(NEVER_OVERDUE);
+        let nothing_else = self.open.iter().all(|id| self.torrents[id].picker.pickable().count() == 0);
+        let due = self.flights.iter().filter(|_| nothing_else).map(|flight| flight.sent + limit).min()?;
+        // Once it is past, only an event can change anything.
+        (due > now).then_some(due)
+    }
+
+    /// Gives up the requests whose deadline has come. A peer that said something since it was asked lost a message; one
+    /// that did not is suspected, and loses all its requests.
+    pub(super) fn expire(&mut self, now: Time, shared: &mut Shared, out: &mut Outbox) {
+        let due = self.flights.take_all(|flight| flight.deadline <= now);
+        for flight in due {
+            let Flight { to: from, torrent, piece, sent, .. } = flight;
+            out.tell(Observed::TimedOut { torrent, piece, from });
+            let patience = shared.config.patience.request;
+            let peer = shared.peers.get(from);
+            peer.uncount(1);
+            if peer.heard().is_some_and(|heard| heard > sent) {
+                peer.failed(now);
+            } else {
+                if peer.suspect(now, patience) {
+                    out.tell(Observed::Suspected { rank: from });
+                }
+                for other in self.flights.take_all(|other| other.to == from) {
+                    shared.peers.get(from).uncount(1);
+                    self.abandon(&other, shared, out);
+                }
+            }
+            self.abandon(&flight, shared, out);
+        }
+    }
+
+    /// When requests need attention.
+    pub(super) fn next_request_due(&self, now: Time, shared: &Shared) -> Option<Time> {
+        if self.stage != Stage::Trading {
+            return None;
+        }
+        let rest = shared.peers.next_rest_end(now);
+        [self.flights.next_deadline(), self.next_overdue(now, shared), rest].into_iter().flatten().min()
+    }
+}

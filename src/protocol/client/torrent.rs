@@ -1,0 +1,118 @@
+//! A torrent that is being downloaded: who holds what of it, and what of it is still to be had.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::metainfo::{Bitfield, Layout, PieceHashes, PieceIndex, TorrentId};
+use crate::protocol::piece_picker::PiecePicker;
+use crate::protocol::{Config, Lack, Rank, seeded};
+
+/// A wanted torrent.
+#[derive(Debug)]
+pub(super) struct Torrent {
+    pub(super) name: String,
+    pub(super) layout: Layout,
+    /// The hashes that are known so far, from the first on.
+    pub(super) hashes: PieceHashes,
+    pub(super) picker: PiecePicker,
+    pub(super) state: State,
+    /// Which pieces each peer is known to hold.
+    holders: BTreeMap<Rank, Bitfield>,
+    /// Pieces of which a bad copy came.
+    corrupt: BTreeSet<PieceIndex>,
+}
+
+/// How far a torrent is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum State {
+    /// Pieces are missing.
+    Open,
+    /// All are held; the driver is closing it.
+    Closing,
+    /// Its output is in place.
+    Closed,
+    /// It will not become complete.
+    Failed(Lack),
+}
+
+impl Torrent {
+    pub(super) fn new(id: TorrentId, name: String, layout: Layout, config: &Config) -> Self {
+        let seed = seeded::mix(config.seed, &[u64::from(id.0)]);
+        // Nothing is pickable until its hash is known.
+        let picker = PiecePicker::new(config.policy.picking, &Bitfield::all(layout.pieces), seed, config.rank);
+        let (hashes, holders, corrupt) = Default::default();
+        Self { name, layout, hashes, picker, state: State::Open, holders, corrupt }
+    }
+
+    /// Takes more hashes, those from `first` on; tells whether they join what is known.
+    pub(super) fn learn(&mut self, first: PieceIndex, hashes: &PieceHashes, held: &Bitfield) -> bool {
+        let known = self.hashes.len() as u32;
+        let fits = first.0 == known && hashes.len() <= (self.layout.pieces - known) as usize;
+        if !fits || self.hashes.append(hashes).is_err() {
+            return false;
+        }
+        let learnt = (known..self.hashes.len() as u32).map(PieceIndex);
+        for piece in learnt.filter(|&piece| !held.contains(piece)) {
+            self.picker.put_back(piece);
+        }
+        true
+    }
+
+    /// Whether all hashes are known.
+    pub(super) fn knows_all_hashes(&self) -> bool {
+        self.hashes.len() == self.layout.pieces as usize
+    }
+
+    /// A peer holds a piece.
+    pub(super) fn has(&mut self, peer: Rank, piece: PieceIndex) {
+        let pieces = self.layout.pieces;
+        if self.holders.entry(peer).or_insert_with(|| Bitfield::none(pieces)).insert(piece) {
+            self.picker.gained_holder(piece);
+        }
+    }
+
+    /// A peer holds all of these.
+    pub(super) fn holds(&mut self, peer: Rank, bits: &Bitfield) {
+        let layout = self.layout;
+        for piece in bits.iter().take_while(|piece| layout.contains(*piece)) {
+            self.has(peer, piece);
+        }
+    }
+
+    /// A peer does not hold a piece after all.
+    pub(super) fn lacks(&mut self, peer: Rank, piece: PieceIndex) {
+        if self.holders.get_mut(&peer).is_some_and(|bits| bits.remove(piece)) {
+            self.picker.lost_holder(piece);
+        }
+    }
+
+    /// What was known of a peer no longer holds.
+    pub(super) fn gone(&mut self, peer: Rank) {
+        for piece in self.holders.remove(&peer).iter().flat_map(Bitfield::iter) {
+            self.picker.lost_holder(piece);
+        }
+    }
+
+    /// Who holds a piece.
+    pub(super) fn holders(&self, piece: PieceIndex) -> impl Iterator<Item = Rank> {
+        self.holders.iter().filter(move |(_, bits)| bits.contains(piece)).map(|(&rank, _)| rank)
+    }
+
+    /// All who hold anything, with what they hold.
+    pub(super) fn all_holders(&self) -> impl Iterator<Item = (Rank, &Bitfield)> {
+        self.holders.iter().map(|(&rank, bits)| (rank, bits))
+    }
+
+    /// A bad copy of a piece came.
+    pub(super) fn note_corrupt(&mut self, piece: PieceIndex) {
+        self.corrupt.insert(piece);
+    }
+
+    /// Why it is not complete, given what is held of it.
+    pub(super) fn lack(&self, held: &Bitfield) -> Lack {
+        match self.state {
+            State::Failed(lack) => lack,
+            _ if self.corrupt.iter().any(|&piece| !held.contains(piece)) => Lack::Corrupt,
+            _ => Lack::NoHolder,
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! The half that answers other clients.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use super::shared::Shared;
+use crate::metainfo::{PieceIndex, TorrentId};
+use crate::protocol::{Body, Decision, Manner, Observed, Outbox, Rank, Reason, Seeding, Slot};
+
+/// Serves pieces: each request gets the piece or a reject.
+#[derive(Debug, Default)]
+pub(super) struct Upload {
+    /// Pieces that the driver is sending.
+    leaving: u32,
+    queue: VecDeque<Wish>,
+    /// To whom each piece was given, under [`Seeding::OnceEach`].
+    given: BTreeMap<(TorrentId, PieceIndex), Vec<Rank>>,
+}
+
+/// One request of a peer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Wish {
+    pub(super) from: Rank,
+    pub(super) slot: Slot,
+    pub(super) torrent: TorrentId,
+    pub(super) piece: PieceIndex,
+    pub(super) manner: Manner,
+}
+
+impl Upload {
+    /// Pieces that are handed to the driver at once; what is asked beyond them waits here, where it can be cancelled.
+    const AT_ONCE: u32 = 64;
+    /// Requests that wait, of all peers and of one.
+    const WAITING: usize = 4096;
+    const WAITING_OF_ONE: usize = 64;
+
+    /// A peer wants a piece.
+    pub(super) fn request(&mut self, wish: Wish, shared: &Shared, out: &mut Outbox) {
+        if !shared.holdings.contains(wish.torrent, wish.piece) {
+            return refuse(wish, Reason::NotHeld, Vec::new(), shared, out);
+        }
+        if let Some(holders) = self.elsewhere(wish, shared) {
+            return refuse(wish, Reason::Elsewhere, holders, shared, out);
+        }
+        let of_one = self.queue.iter().filter(|waiting| waiting.from == wish.from).count();
+        if self.queue.len() >= Self::WAITING || of_one >= Self::WAITING_OF_ONE {
+            return refuse(wish, Reason::Busy, Vec::new(), shared, out);
+        }
+        self.queue.push_back(wish);
+        self.serve(shared, out);
+    }
+
+    /// A peer no longer wants what it asked for.
+    pub(super) fn cancel(&mut self, from: Rank, slot: Slot) {
+        self.queue.retain(|wish| wish.from != from || wish.slot != slot);
+    }
+
+    /// A peer is gone, or in a new life: what it asked for is moot.
+    pub(super) fn forget(&mut self, peer: Rank) {
+        self.queue.retain(|wish| wish.from != peer);
+        for given in self.given.values_mut() {
+            given.retain(|&rank| rank != peer);
+        }
+    }
+
+    /// The driver has sent a piece.
+    pub(super) fn sent(&mut self, shared: &Shared, out: &mut Outbox) {
+        self.leaving = self.leaving.saturating_sub(1);
+        self.serve(shared, out);
+    }
+
+    /// A piece could not be read: it is not held after all.
+    pub(super) fn unreadable(&mut self, wish: Wish, shared: &mut Shared, out: &mut Outbox) {
+        shared.holdings.remove(wish.torrent, wish.piece);
+        refuse(wish, Reason::Unreadable, Vec::new(), shared, out);
+        self.sent(shared, out);
+    }
+
+    fn serve(&mut self, shared: &Shared, out: &mut Outbox) {
+        while self.leaving < Self::AT_ONCE {
+            let Some(wish) = self.queue.pop_front() else { return };
+            let Wish { from: to, slot, torrent, piece, .. } = wish;
+            self.leaving += 1;
+            out.push(Decision::SendPiece { to, slot, torrent, piece });
+            out.tell(Observed::Served { torrent, piece, to });
+            if shared.config.policy.seeding == Seeding::OnceEach {
+                self.given.entry((torrent, piece)).or_default().push(to);
+            }
+        }
+    }
+
+    /// Who else has a piece that this seed has given already, where the asker would take it from them.
+    fn elsewhere(&self, wish: Wish, shared: &Shared) -> Option<Vec<Rank>> {
+        let is_seed = shared.holdings.of(wish.torrent).is_some_and(|held| held.is_full());
+        if shared.config.policy.seeding == Seeding::Freely || wish.manner == Manner::Insistent || !is_seed {
+            return None;
+        }
+        let given = self.given.get(&(wish.torrent, wish.piece))?;
+        let alive =
+            |rank: &Rank| *rank != wish.from && !shared.peers.find(*rank).is_some_and(|peer| peer.is_suspected());
+        let holders: Vec<Rank> = given.iter().copied().filter(alive).collect();
+        (!holders.is_empty()).then_some(holders)
+    }
+}
+
+fn refuse(wish: Wish, reason: Reason, holders: Vec<Rank>, shared: &Shared, out: &mut Outbox) {
+    let Wish { from: to, slot, torrent, piece, .. } = wish;
+    shared.send(to, Body::Reject { slot, reason, holders }, out);
+    out.tell(Observed::Refused { torrent, piece, to, reason });
+}

@@ -1,0 +1,346 @@
+//! What is known of each other client: whether it lives, how busy and how fast it is, and whether what it sends is right.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::{Incarnation, Rank, Slot, Time};
+
+/// The other clients, by rank.
+#[derive(Debug, Default)]
+pub(super) struct Peers {
+    peers: BTreeMap<Rank, Peer>,
+}
+
+/// What is known of one other client.
+#[derive(Debug, Default)]
+pub(super) struct Peer {
+    incarnation: Incarnation,
+    /// When it last said anything.
+    heard: Option<Time>,
+    /// How many pieces it has served, by the tracker's last answer.
+    load: u32,
+    /// Requests to it whose pieces the tracker does not count yet.
+    uncounted: u32,
+    /// Requests to it that have no answer yet.
+    pub(super) in_flight: u16,
+    /// Smoothed time from a request to its piece (an eighth of each new sample, as TCP's SRTT, RFC 6298).
+    service: Option<Duration>,
+    /// Failures in a row: no answer, nothing held, a bad piece.
+    fruitless: u32,
+    /// It is left alone until then.
+    rest_until: Time,
+    /// Whether the last failure was silence.
+    suspected: bool,
+    blame: Blame,
+    /// How much of our journal it has been told.
+    pub(super) told: usize,
+    /// By slot index: how often it was used.
+    generations: Vec<u16>,
+}
+
+/// How often a peer's pieces were bad.
+#[derive(Debug, Default)]
+struct Blame {
+    bad: u32,
+    /// The last ten pieces, newest in the lowest bit; a one is a bad piece.
+    last: u16,
+    seen: u32,
+    since: Time,
+}
+
+impl Peers {
+    /// What is known of a peer; a new one is taken to be well.
+    pub(super) fn get(&mut self, rank: Rank) -> &mut Peer {
+        self.peers.entry(rank).or_default()
+    }
+
+    /// What is known of a peer that was met before.
+    pub(super) fn find(&self, rank: Rank) -> Option<&Peer> {
+        self.peers.get(&rank)
+    }
+
+    /// Takes the tracker's count of what each has served.
+    pub(super) fn set_loads(&mut self, loads: &[(Rank, u32)]) {
+        for &(rank, load) in loads {
+            self.get(rank).load = load;
+        }
+    }
+
+    /// The shortest service time of all.
+    pub(super) fn best_service(&self) -> Option<Duration> {
+        self.peers.values().filter_map(|peer| peer.service).min()
+    }
+
+    /// The mean service time of all.
+    pub(super) fn mean_service(&self) -> Option<Duration> {
+        let (sum, count) = self
+            .peers
+            .values()
+            .filter_map(|peer| peer.service)
+            .fold((Duration::ZERO, 0), |(sum, count), service| (sum + service, count + 1));
+        (count > 0).then(|| sum / count)
+    }
+
+    /// Who is thought to be silent.
+    pub(super) fn suspects(&self) -> Vec<Rank> {
+        self.peers.iter().filter(|(_, peer)| peer.suspected).map(|(&rank, _)| rank).collect()
+    }
+
+    /// The next time at which a resting peer may be asked again.
+    pub(super) fn next_rest_end(&self, now: Time) -> Option<Time> {
+        self.peers.values().map(|peer| peer.rest_until).filter(|&until| until > now).min()
+    }
+}
+
+/// What hearing from a peer changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Heard {
+    /// Nothing new.
+    AsEver,
+    /// It had been thought dead.
+    Recovered,
+    /// It is in a new life: what was known of it no longer holds.
+    Reborn,
+    /// It was said in a life before the present one, and does not count.
+    Outlived,
+}
+
+impl Peer {
+    /// Slower than this against the best, and it is asked for one piece at a time.
+    const SLOW: u32 = 4;
+    /// Below this nobody is slow: it is the scheduler's noise.
+    const NEVER_SLOW: Duration = Duration::from_millis(20);
+    const LONGEST_REST: Duration = Duration::from_secs(4);
+    /// Failures in a row before nothing is expected of it any more.
+    const HOPELESS: u32 = 12;
+    /// Blame is forgotten after so long.
+    const FORGIVEN: Duration = Duration::from_secs(30);
+
+    /// It said something, in some life.
+    pub(super) fn hear(&mut self, now: Time, incarnation: Incarnation) -> Heard {
+        if incarnation < self.incarnation {
+            return Heard::Outlived;
+        }
+        if incarnation > self.incarnation {
+            *self = Self {
+                incarnation,
+                heard: Some(now),
+                generations: std::mem::take(&mut self.generations),
+                ..Self::default()
+            };
+            return Heard::Reborn;
+        }
+        self.heard = Some(now);
+        if std::mem::take(&mut self.suspected) {
+            self.fruitless = 0;
+            self.rest_until = now;
+            return Heard::Recovered;
+        }
+        Heard::AsEver
+    }
+
+    /// It sent something that carries no incarnation: a piece.
+    pub(super) fn hear_piece(&mut self, now: Time) -> Heard {
+        self.hear(now, self.incarnation)
+    }
+
+    /// When it last said anything.
+    pub(super) fn heard(&self) -> Option<Time> {
+        self.heard
+    }
+
+    /// Whether it may be asked for one more piece, of `window` at most.
+    pub(super) fn may_be_asked(&self, now: Time, window: u16, best: Option<Duration>) -> bool {
+        now >= self.rest_until && self.in_flight < self.allowance(window, best)
+    }
+
+    fn allowance(&self, window: u16, best: Option<Duration>) -> u16 {
+        let slow = match (self.service, best) {
+            (Some(own), Some(best)) => own > Self::NEVER_SLOW && own > best * Self::SLOW,
+            _ => false,
+        };
+        if slow || self.fruitless > 2 { 1 } else { window.min(Slot::PER_PEER) }
+    }
+
+    /// The less, the better it is to ask this peer. Doubtful ones come last. Then the load decides: what it has served,
+    /// and, for what the tracker cannot know yet, each of our own requests counted once for every downloader, since the
+    /// others see the same lists and do the same.
+    pub(super) fn score(&self, now: Time, downloaders: u32) -> (u8, u64) {
+        let doubt = u8::from(self.is_blamed(now)) + u8::from(self.fruitless > 2 || self.suspected);
+        (doubt, u64::from(self.load) + u64::from(self.uncounted) * u64::from(downloaders.max(1)))
+    }
+
+    /// It was asked for a piece.
+    pub(super) fn asked(&mut self) {
+        self.in_flight += 1;
+        self.uncounted += 1;
+    }
+
+    /// A request to it ended, with a piece or without.
+    pub(super) fn answered(&mut self) {
+        self.in_flight = self.in_flight.saturating_sub(1);
+    }
+
+    /// A request to it brought nothing that the tracker will count.
+    pub(super) fn uncount(&mut self, pieces: u32) {
+        self.uncounted = self.uncounted.saturating_sub(pieces);
+    }
+
+    /// It sent a good piece, so long after it was asked.
+    pub(super) fn served(&mut self, now: Time, after: Duration) {
+        self.service = Some(match self.service {
+            Some(smoothed) => (smoothed * 7 + after) / 8,
+            None => after,
+        });
+        self.fruitless = 0;
+        self.rest_until = now;
+        self.blame.note(now, 0);
+    }
+
+    /// It sent a bad piece.
+    pub(super) fn sent_bad_piece(&mut self, now: Time) {
+        self.blame.note(now, 1);
+        self.failed(now);
+    }
+
+    /// It refused, or what it sent was bad: after a few times it rests, longer each time.
+    pub(super) fn failed(&mut self, now: Time) {
+        self.fruitless = self.fruitless.saturating_add(1);
+        if self.fruitless > 2 {
+            let rest = Duration::from_millis(10) * (1 << (self.fruitless - 3).min(10));
+            self.rest_until = now + rest.min(Self::LONGEST_REST);
+        }
+    }
+
+    /// It is silent: it rests, and is asked again now and then. Tells whether that is new.
+    pub(super) fn suspect(&mut self, now: Time, patience: Duration) -> bool {
+        self.fruitless = self.fruitless.saturating_add(3);
+        self.rest_until = now + (patience * (1 << (self.fruitless / 3).min(6)) / 2).min(Self::LONGEST_REST);
+        !std::mem::replace(&mut self.suspected, true)
+    }
+
+    /// Whether it is thought to be silent.
+    pub(super) fn is_suspected(&self) -> bool {
+        self.suspected
+    }
+
+    /// Whether it failed so often that nothing is expected of it.
+    pub(super) fn is_hopeless(&self) -> bool {
+        self.fruitless >= Self::HOPELESS
+    }
+
+    /// How long to wait for a piece from it: longer after each silence, and never less than eight times what it usually
+    /// takes.
+    pub(super) fn patience(&self, least: Duration) -> Duration {
+        let usual = self.service.unwrap_or_default() * 8;
+        usual.max(least) * (1 << (self.fruitless / 3).min(3))
+    }
+
+    /// Whether its pieces were bad too often of late: 3 of them, and over half of its last ten.
+    pub(super) fn is_blamed(&self, now: Time) -> bool {
+        self.blame.holds(now)
+    }
+
+    /// The slot for a request to it: the lowest index that `used` does not take, under a new generation.
+    pub(super) fn slot(&mut self, used: impl Fn(u16) -> bool) -> Option<Slot> {
+        let index = (0..Slot::PER_PEER).find(|&index| !used(index))?;
+        if self.generations.len() <= usize::from(index) {
+            self.generations.resize(usize::from(index) + 1, 0);
+        }
+        let generation = &mut self.generations[usize::from(index)];
+        *generation = generation.wrapping_add(1);
+        Some(Slot::new(index, *generation))
+    }
+}
+
+impl Blame {
+    fn note(&mut self, now: Time, bad: u16) {
+        if now.since(self.since) > Peer::FORGIVEN {
+            *self = Self { since: now, ..Self::default() };
+        }
+        self.bad += u32::from(bad);
+        self.last = (self.last << 1 | bad) & 0x3ff;
+        self.seen += 1;
+    }
+
+    fn holds(&self, now: Time) -> bool {
+        self.bad >= 3 && self.last.count_ones() * 2 > self.seen.min(10) && now.since(self.since) <= Peer::FORGIVEN
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Time = Time(1_000_000_000);
+
+    #[test]
+    fn three_bad_pieces_of_four_put_a_peer_last_and_time_forgives_it() {
+        let mut peer = Peer::default();
+        peer.served(NOW, Duration::ZERO);
+        for _ in 0..3 {
+            assert!(!peer.is_blamed(NOW));
+            peer.sent_bad_piece(NOW);
+        }
+        assert!(peer.is_blamed(NOW));
+        assert!(!peer.is_blamed(NOW + Duration::from_secs(61)));
+    }
+
+    #[test]
+    fn a_few_bad_pieces_among_many_good_ones_are_no_blame() {
+        let mut peer = Peer::default();
+        for _ in 0..5 {
+            (0..4).for_each(|_| peer.served(NOW, Duration::ZERO));
+            peer.sent_bad_piece(NOW);
+        }
+        assert!(!peer.is_blamed(NOW));
+    }
+
+    #[test]
+    fn a_suspected_peer_rests_and_a_word_from_it_makes_it_live_again() {
+        let mut peer = Peer::default();
+        assert!(peer.suspect(NOW, Duration::from_secs(1)));
+        assert!(!peer.suspect(NOW, Duration::from_secs(1)));
+        assert!(!peer.may_be_asked(NOW, 10, None));
+        assert_eq!(peer.hear(NOW, Incarnation(0)), Heard::Recovered);
+        assert!(peer.may_be_asked(NOW, 10, None));
+    }
+
+    #[test]
+    fn a_word_from_an_earlier_life_does_not_count() {
+        let mut peer = Peer::default();
+        assert_eq!(peer.hear(NOW, Incarnation(2)), Heard::Reborn);
+        assert_eq!(peer.hear(NOW, Incarnation(1)), Heard::Outlived);
+        assert_eq!(peer.hear(NOW, Incarnation(2)), Heard::AsEver);
+    }
+
+    #[test]
+    fn a_slow_peer_is_asked_for_one_piece_at_a_time() {
+        let mut peer = Peer::default();
+        peer.served(NOW, Duration::from_millis(500));
+        peer.asked();
+        assert!(!peer.may_be_asked(NOW, 10, Some(Duration::from_millis(5))));
+        assert!(peer.may_be_asked(NOW, 10, Some(Duration::from_millis(200))));
+    }
+
+    #[test]
+    fn the_less_busy_peer_scores_better() {
+        let (mut busy, mut idle) = (Peer { load: 30, ..Peer::default() }, Peer { load: 20, ..Peer::default() });
+        assert!(idle.score(NOW, 4) < busy.score(NOW, 4));
+        (0..3).for_each(|_| idle.asked());
+        assert!(idle.score(NOW, 4) > busy.score(NOW, 4));
+        busy.asked();
+        assert!(idle.score(NOW, 4) < busy.score(NOW, 4));
+    }
+
+    #[test]
+    fn a_slot_is_not_used_again_under_the_same_tag() {
+        let mut peer = Peer::default();
+        let first = peer.slot(|_| false).unwrap();
+        let second = peer.slot(|_| false).unwrap();
+        assert_eq!(first.index(), second.index());
+        assert_ne!(first, second);
+        assert_eq!(peer.slot(|index| index == 0).unwrap().index(), 1);
+        assert_eq!(peer.slot(|_| true), None);
+    }
+}

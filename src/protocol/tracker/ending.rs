@@ -1,0 +1,240 @@
+//! How the tracker watches over its clients, and ends the run: all are told to stop, all drain, all leave with one outcome.
+
+use super::roster::Presence;
+use super::{FIRST, Phase, Repeat, Tracker};
+use crate::protocol::{
+    Answer, Body, Change, ClientSummary, Decision, Ending, Finish, Observed, Outbox, Outcome, Rank, Summary, Term,
+    Time, Traffic,
+};
+
+impl Tracker {
+    /// How often a client is told to stop before it is taken to be lost.
+    const FAREWELLS: u32 = 5;
+    /// A client is lost after so many times the patience with it.
+    const LOST_AFTER: u32 = 3;
+
+    /// Looks at all clients: who is silent, who is lost, whether the run can end.
+    pub(super) fn check(&mut self, now: Time, out: &mut Outbox) {
+        self.check_at = now + self.check_interval();
+        match self.phase {
+            Phase::Gathering { until } => self.check_gathering(now, until, out),
+            Phase::Running => {
+                self.check_silent(now, out);
+                self.end_if_done(now, out);
+            }
+            Phase::Stopping { ending, outcome, told } => {
+                self.check_at = now + self.config.patience.call;
+                self.say_stop_again(now, (ending, outcome, told), out);
+            }
+            Phase::Left => {}
+        }
+    }
+
+    fn check_gathering(&mut self, now: Time, until: Time, out: &mut Outbox) {
+        let absent: Vec<Rank> = self
+            .roster
+            .live()
+            .filter(|(_, client)| client.presence != Presence::Registered)
+            .map(|(rank, _)| rank)
+            .collect();
+        for rank in absent {
+            if now >= until {
+                self.mark_lost(rank, out);
+            } else {
+                self.send(rank, Body::Ping, out);
+            }
+        }
+        self.start_if_all_spoke(now, out);
+    }
+
+    fn check_silent(&mut self, now: Time, out: &mut Outbox) {
+        let patience = self.config.patience.client;
+        let silent: Vec<(Rank, Time)> = self
+            .roster
+            .live()
+            .map(|(rank, client)| (rank, client.heard))
+            .filter(|(_, heard)| now.since(*heard) >= patience)
+            .collect();
+        for (rank, heard) in silent {
+            if now.since(heard) >= patience * Self::LOST_AFTER {
+                self.mark_lost(rank, out);
+            } else {
+                self.send(rank, Body::Ping, out);
+            }
+        }
+    }
+
+    /// Asks a client that others think silent whether it lives, unless it was heard just now.
+    pub(super) fn ping_if_silent(&mut self, now: Time, rank: Rank, out: &mut Outbox) {
+        let pause = self.check_interval() / 2;
+        let Some(client) = self.roster.get(rank).filter(|client| !client.lost) else { return };
+        if now.since(client.heard) >= pause && now.since(client.pinged) >= pause {
+            self.roster.entry(rank).pinged = now;
+            self.send(rank, Body::Ping, out);
+        }
+    }
+
+    /// A client is gone.
+    pub(super) fn lose(&mut self, now: Time, rank: Rank, out: &mut Outbox) {
+        if self.roster.get(rank).is_some_and(|client| !client.lost) {
+            self.mark_lost(rank, out);
+            self.start_if_all_spoke(now, out);
+            self.end_if_done(now, out);
+            self.leave_if_drained(out);
+        }
+    }
+
+    fn mark_lost(&mut self, rank: Rank, out: &mut Outbox) {
+        self.roster.entry(rank).lost = true;
+        self.journal.push(Change::Gone { rank });
+        out.tell(Observed::Lost { rank });
+    }
+
+    /// A client gives the run up.
+    pub(super) fn abort(
+        &mut self,
+        now: Time,
+        from: Rank,
+        sequence: u32,
+        (outcome, reason): (Outcome, String),
+        out: &mut Outbox,
+    ) {
+        let client = self.roster.entry(from);
+        client.presence = Presence::Registered;
+        if client.finished.replace(outcome).is_none() {
+            out.tell(Observed::Aborted { rank: from, outcome, reason });
+        }
+        self.answer(from, sequence, Answer::Noted, out);
+        self.give_up(outcome, out);
+        self.start_if_all_spoke(now, out);
+    }
+
+    /// Ends the run early; before the start only once all have spoken, so that everybody's complaint is heard.
+    pub(super) fn give_up(&mut self, outcome: Outcome, out: &mut Outbox) {
+        self.outcome = self.outcome.max(outcome);
+        self.given_up = true;
+        let wait = matches!(self.phase, Phase::Gathering { .. }) && outcome == Outcome::BadInput;
+        if !wait {
+            self.stop(Ending::GivenUp, out);
+        }
+    }
+
+    /// Ends the run when nothing more is to be had: each client has finished, or has starved for long enough.
+    pub(super) fn end_if_done(&mut self, now: Time, out: &mut Outbox) {
+        let patience = self.config.patience.starving;
+        let done = self.phase == Phase::Running
+            && self.roster.live().all(|(_, client)| {
+                let starved = client.starving.is_some_and(|since| now.since(since) >= patience);
+                client.presence == Presence::Registered && (client.finished.is_some() || starved)
+            });
+        if done {
+            self.stop(Ending::Done, out);
+        }
+    }
+
+    /// Tells all to stop.
+    pub(super) fn stop(&mut self, ending: Ending, out: &mut Outbox) {
+        if matches!(self.phase, Phase::Stopping { .. } | Phase::Left) {
+            return;
+        }
+        let outcome = self.worst();
+        self.phase = Phase::Stopping { ending, outcome, told: 1 };
+        self.say_stop(outcome, ending, out);
+        out.push(Decision::Drain);
+        self.leave_if_drained(out);
+    }
+
+    fn say_stop(&mut self, outcome: Outcome, ending: Ending, out: &mut Outbox) {
+        for (rank, _) in self.roster.live().filter(|(_, client)| client.drained.is_none()) {
+            self.send(rank, Body::Stop { outcome, ending }, out);
+        }
+    }
+
+    fn say_stop_again(&mut self, now: Time, (ending, outcome, told): (Ending, Outcome, u32), out: &mut Outbox) {
+        if told >= Self::FAREWELLS {
+            let patience = self.config.patience.client * Self::LOST_AFTER;
+            let undrained = self.roster.live().filter(|(_, client)| client.drained.is_none());
+            let silent: Vec<Rank> =
+                undrained.filter(|(_, client)| now.since(client.heard) >= patience).map(|(rank, _)| rank).collect();
+            silent.into_iter().for_each(|rank| self.mark_lost(rank, out));
+        }
+        self.phase = Phase::Stopping { ending, outcome, told: told + 1 };
+        self.say_stop(outcome, ending, out);
+        for (rank, _) in self.roster.live().filter(|(_, client)| client.drained.is_none()) {
+            self.send(rank, Body::Ping, out);
+        }
+        self.leave_if_drained(out);
+    }
+
+    /// A client has stopped and closed everything.
+    pub(super) fn drained(
+        &mut self,
+        from: Rank,
+        sequence: u32,
+        repeat: Repeat,
+        (finish, traffic): (Finish, Traffic),
+        out: &mut Outbox,
+    ) {
+        if repeat == Repeat::Yes {
+            self.answer(from, sequence, Answer::Wait, out);
+        } else {
+            for shortfall in &finish.shortfalls {
+                let (name, missing, why) = (shortfall.name.clone(), shortfall.missing, shortfall.why);
+                out.tell(Observed::Short { rank: from, name, missing, why });
+            }
+            self.roster.entry(from).drained = Some((finish, traffic));
+        }
+        self.leave_if_drained(out);
+    }
+
+    /// Tells all to leave with the agreed outcome, once all that live have drained.
+    fn leave_if_drained(&mut self, out: &mut Outbox) {
+        let stopping = matches!(self.phase, Phase::Stopping { .. });
+        if !stopping || self.roster.live().any(|(_, client)| client.drained.is_none()) {
+            return;
+        }
+        self.outcome = self.worst();
+        let live: Vec<Rank> = self.roster.live().map(|(rank, _)| rank).collect();
+        out.tell(Observed::Summary(Box::new(self.summary(live.len()))));
+        for rank in live {
+            self.send(rank, Body::Exit { outcome: self.outcome }, out);
+        }
+        self.phase = Phase::Left;
+        out.tell(Observed::Left { outcome: self.outcome });
+    }
+
+    /// The worst that anybody knows.
+    fn worst(&self) -> Outcome {
+        let clients = self.roster.live().flat_map(|(_, client)| {
+            [client.finished, client.drained.as_ref().map(|(finish, _)| finish.outcome)].into_iter().flatten()
+        });
+        let first_lost = self.term > Term::default() && self.roster.get(FIRST).is_none_or(|first| first.lost);
+        let lost = if self.roster.has_lost() || first_lost { Outcome::RanksLost } else { Outcome::Complete };
+        clients.fold(self.outcome.max(lost), Outcome::max)
+    }
+
+    /// What is known at the end. To what the clients had sent when they drained come their last calls and the answers.
+    fn summary(&self, live: usize) -> Summary {
+        let drained = self.roster.iter().filter_map(|(_, client)| client.drained.as_ref());
+        let sent = drained.map(|(_, traffic)| traffic).fold(self.traffic, |sum, traffic| Traffic {
+            messages: sum.messages + traffic.messages,
+            bytes: sum.bytes + traffic.bytes,
+        });
+        let clients: Vec<ClientSummary> = self
+            .roster
+            .iter()
+            .filter(|(rank, client)| *rank != FIRST || client.counts.wanted > 0)
+            .map(|(rank, client)| ClientSummary {
+                rank,
+                had: client.counts.had,
+                wanted: client.counts.wanted,
+                got: client.counts.got,
+                sources: client.counts.sources.len() as u32,
+                served: u64::from(client.counts.served),
+                outcome: client.drained.as_ref().map(|(finish, _)| finish.outcome),
+            })
+            .collect();
+        let traded = clients.iter().map(|client| client.got).sum();
+        Summary { outcome: self.outcome, clients, messages: sent.messages + 2 * live as u64, bytes: sent.bytes, traded }
+    }
+}

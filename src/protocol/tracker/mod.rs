@@ -1,0 +1,254 @@
+//! The node that knows who has what, and never carries a piece.
+//!
+//! It waits until all clients have published ([`Phase::Gathering`]), answers their calls ([`Phase::Running`]), and when
+//! nothing more is to be had it ends the run for all ([`Phase::Stopping`]). `serving` answers the calls, `ending` watches
+//! over the clients and the end.
+
+mod ending;
+mod journal;
+mod register;
+mod roster;
+mod serving;
+
+use std::time::Duration;
+
+use self::journal::Journal;
+use self::register::Register;
+use self::roster::Roster;
+use super::own_time::OwnTime;
+use super::{
+    Answer, Body, Call, Change, Config, Decision, Ending, Event, Message, Node, Observed, Outbox, Outcome, Rank,
+    StopCause, TRACKER, Term, Time, Traffic,
+};
+
+/// Keeps, per torrent, the piece hashes and who holds which pieces.
+#[derive(Debug)]
+pub struct Tracker {
+    config: Config,
+    term: Term,
+    register: Register,
+    roster: Roster,
+    journal: Journal,
+    phase: Phase,
+    /// The worst that is known apart from what clients report of themselves.
+    outcome: Outcome,
+    /// The run is given up, though the end may still have to wait for the start.
+    given_up: bool,
+    progress: Progress,
+    /// What this rank had sent when it drained.
+    traffic: Traffic,
+    time: OwnTime,
+    check_at: Time,
+}
+
+/// Pieces that clients want, and have reported.
+#[derive(Clone, Copy, Debug, Default)]
+struct Progress {
+    wanted: u64,
+    done: u64,
+}
+
+/// How far the run is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    /// Waiting for all clients to publish, at most until then.
+    Gathering { until: Time },
+    /// All trade.
+    Running,
+    /// All have been told to stop, so many times.
+    Stopping { ending: Ending, outcome: Outcome, told: u32 },
+    /// All have been told to leave.
+    Left,
+}
+
+impl Tracker {
+    /// The tracker of a term. The first waits for the clients on the ranks above its own; one that takes over waits for
+    /// all but the rank where the first was, which is welcome too.
+    #[must_use]
+    pub fn new(config: Config, term: Term) -> Self {
+        let roster = Roster::expecting((1..config.world).map(Rank));
+        let phase = Phase::Gathering { until: Time(u64::MAX) };
+        let (register, journal, progress, traffic, time) = Default::default();
+        let outcome = Outcome::Complete;
+        let check_at = Time(u64::MAX);
+        Self {
+            config,
+            term,
+            register,
+            roster,
+            journal,
+            phase,
+            outcome,
+            given_up: false,
+            progress,
+            traffic,
+            time,
+            check_at,
+        }
+    }
+
+    /// The term in which this is the tracker.
+    #[must_use]
+    pub fn term(&self) -> Term {
+        self.term
+    }
+
+    /// How the run ended, once all have been told to leave.
+    #[must_use]
+    pub fn outcome(&self) -> Option<Outcome> {
+        (self.phase == Phase::Left).then_some(self.outcome)
+    }
+
+    fn begin(&mut self, now: Time, out: &mut Outbox) {
+        let patience = &self.config.patience;
+        if self.term == Term::default() {
+            self.phase = Phase::Gathering { until: now + patience.start };
+            self.check_at = now + patience.client;
+        } else {
+            // Whoever lives knows of no new tracker yet: the pings tell them.
+            self.phase = Phase::Gathering { until: now + patience.client * 2 };
+            self.check(now, out);
+        }
+    }
+
+    /// How often the clients are looked at.
+    fn check_interval(&self) -> Duration {
+        (self.config.patience.client / 2).min(self.config.patience.call)
+    }
+
+    fn send(&self, to: Rank, body: Body, out: &mut Outbox) {
+        let message = Message { term: self.term, incarnation: self.config.incarnation, body };
+        out.push(Decision::Send { to, message });
+    }
+
+    fn answer(&self, to: Rank, sequence: u32, answer: Answer, out: &mut Outbox) {
+        self.send(to, Body::Answer { sequence, answer }, out);
+    }
+
+    fn message(&mut self, now: Time, from: Rank, message: Message, out: &mut Outbox) {
+        if !self.hear(now, from, &message, out) {
+            return;
+        }
+        match message.body {
+            Body::Call { sequence, call } => self.call(now, from, sequence, call, out),
+            Body::Pong => {}
+            _ => out.tell(Observed::Misbehaved { from, how: "took the tracker for a client".into() }),
+        }
+    }
+
+    /// Notes that a client lives; tells whether what it says counts.
+    fn hear(&mut self, now: Time, from: Rank, message: &Message, out: &mut Outbox) -> bool {
+        if from.0 >= self.config.world {
+            return false;
+        }
+        // A rank from which nothing was expected is taken up only when it calls.
+        let calls = matches!(message.body, Body::Call { .. });
+        if self.roster.get(from).is_none() && !calls {
+            return false;
+        }
+        let client = self.roster.entry(from);
+        if message.incarnation < client.incarnation {
+            return false;
+        }
+        client.heard = now;
+        if message.incarnation > client.incarnation {
+            client.reborn(message.incarnation);
+            self.register.forget(from);
+            self.journal.push(Change::Gone { rank: from });
+        } else if std::mem::take(&mut client.lost) {
+            out.tell(Observed::Recovered { rank: from });
+            for (torrent, bits) in self.register.held_by(from) {
+                self.journal.push(Change::Holds { rank: from, torrent, bits: bits.clone() });
+            }
+        }
+        true
+    }
+
+    fn call(&mut self, now: Time, from: Rank, sequence: u32, call: Call, out: &mut Outbox) {
+        let client = self.roster.entry(from);
+        if sequence < client.sequence {
+            return;
+        }
+        let repeat = if sequence == client.sequence { Repeat::Yes } else { Repeat::No };
+        client.sequence = sequence;
+        let registered = client.presence == roster::Presence::Registered;
+        match (call, self.phase) {
+            (Call::Drained { finish, traffic }, Phase::Stopping { .. }) => {
+                self.drained(from, sequence, repeat, (finish, traffic), out);
+            }
+            (_, Phase::Stopping { ending, outcome, .. }) => self.send(from, Body::Stop { outcome, ending }, out),
+            (Call::Publish { files, more }, _) => self.publish(now, from, sequence, repeat, (files, more), out),
+            (Call::Abort { outcome, reason }, _) => self.abort(now, from, sequence, (outcome, reason), out),
+            _ if !registered => self.answer(from, sequence, Answer::Unknown, out),
+            (Call::Join { wanted }, _) => self.join(from, sequence, &wanted, out),
+            (Call::Hashes { torrent, first }, _) => self.hashes(from, sequence, torrent, first, out),
+            (Call::Announce(report), _) => {
+                self.report(now, from, repeat, &report, out);
+                let swarm = self.swarm(from, report.since, report.need);
+                self.answer(from, sequence, Answer::Swarm(swarm), out);
+                self.end_if_done(now, out);
+            }
+            (Call::Completed { report, torrents, finished }, _) => {
+                self.report(now, from, repeat, &report, out);
+                self.completed(from, &torrents, finished, out);
+                let answer = match finished {
+                    Some(_) => Answer::Noted,
+                    None => Answer::Swarm(self.swarm(from, report.since, report.need)),
+                };
+                self.answer(from, sequence, answer, out);
+                self.end_if_done(now, out);
+            }
+            (Call::Drained { .. }, _) => {
+                out.tell(Observed::Misbehaved { from, how: "drained before the end".into() });
+            }
+        }
+    }
+}
+
+/// Whether a call was carried out before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Repeat {
+    Yes,
+    No,
+}
+
+impl Node for Tracker {
+    fn handle(&mut self, now: Time, event: Event, out: &mut Outbox) {
+        let now = self.time.at(now, Some(self.check_at));
+        if now >= self.check_at {
+            self.check(now, out);
+        }
+        match event {
+            Event::Start => self.begin(now, out),
+            Event::Message { from, message } => self.message(now, from, message, out),
+            Event::Garbled { from } => out.tell(Observed::Misbehaved { from, how: "sent what is no message".into() }),
+            Event::Piece { from, .. } => out.tell(Observed::Misbehaved { from, how: "sent a tracker a piece".into() }),
+            Event::Drained { traffic } => self.traffic = traffic,
+            Event::PeerLost { rank } => self.lose(now, rank, out),
+            Event::Stop { cause } => {
+                let (outcome, reason) = match cause {
+                    StopCause::Signal => (Outcome::Interrupted, "a signal asked for the end"),
+                    StopCause::TimeLimit => (Outcome::TimeLimit, "the time limit was reached"),
+                };
+                out.tell(Observed::Aborted { rank: self.config.rank, outcome, reason: reason.into() });
+                self.give_up(outcome, out);
+            }
+            Event::Timeout
+            | Event::Sent { .. }
+            | Event::ReadFailed { .. }
+            | Event::Closed { .. }
+            | Event::WriteFailed { .. } => {}
+        }
+    }
+
+    fn next_timeout(&self) -> Option<Time> {
+        (self.phase != Phase::Left && self.check_at < Time(u64::MAX)).then(|| self.time.driver_time(self.check_at))
+    }
+
+    fn is_finished(&self) -> bool {
+        self.phase == Phase::Left
+    }
+}
+
+/// Where the first tracker was: its loss is not on the roster.
+const FIRST: Rank = TRACKER;

@@ -1,0 +1,114 @@
+//! The clients that a tracker serves: how far each is, and when it was last heard.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::metainfo::TorrentId;
+use crate::protocol::{Finish, Incarnation, Outcome, Rank, Time, Traffic};
+
+/// The clients of a swarm, by rank.
+#[derive(Debug, Default)]
+pub(super) struct Roster {
+    clients: BTreeMap<Rank, Client>,
+}
+
+/// What the tracker knows of one client.
+#[derive(Debug, Default)]
+pub(super) struct Client {
+    pub(super) incarnation: Incarnation,
+    /// The last call that was carried out; a repeat of it is only answered again.
+    pub(super) sequence: u32,
+    pub(super) presence: Presence,
+    /// It is silent for too long, or never came.
+    pub(super) lost: bool,
+    pub(super) heard: Time,
+    pub(super) pinged: Time,
+    /// The files that it published, in the order in which it named them, as far as they are not refused.
+    pub(super) published: Vec<Option<TorrentId>>,
+    /// A file whose chunks still arrive.
+    pub(super) publishing: Option<String>,
+    /// The call that is answered when all have spoken.
+    pub(super) awaits_start: Option<u32>,
+    /// What it wants and does not have whole yet.
+    pub(super) wanted: BTreeSet<TorrentId>,
+    /// The clients that it is told of; all where nothing is said.
+    pub(super) neighbours: Option<BTreeSet<Rank>>,
+    /// It has nothing to ask for, since when.
+    pub(super) starving: Option<Time>,
+    pub(super) finished: Option<Outcome>,
+    pub(super) drained: Option<(Finish, Traffic)>,
+    pub(super) counts: Counts,
+}
+
+/// Whether a client takes part.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Presence {
+    /// It has said nothing yet.
+    #[default]
+    Expected,
+    /// It is here and has not published all.
+    Arrived,
+    /// It takes part.
+    Registered,
+}
+
+/// What is counted of a client, for the summary and for load balance.
+#[derive(Debug, Default)]
+pub(super) struct Counts {
+    pub(super) had: u64,
+    pub(super) wanted: u64,
+    pub(super) got: u64,
+    pub(super) sources: BTreeSet<Rank>,
+    pub(super) served: u32,
+}
+
+impl Roster {
+    /// A roster that waits for these ranks.
+    pub(super) fn expecting(ranks: impl Iterator<Item = Rank>) -> Self {
+        Self { clients: ranks.map(|rank| (rank, Client::default())).collect() }
+    }
+
+    pub(super) fn get(&self, rank: Rank) -> Option<&Client> {
+        self.clients.get(&rank)
+    }
+
+    /// The record of a client, made where there is none.
+    pub(super) fn entry(&mut self, rank: Rank) -> &mut Client {
+        self.clients.entry(rank).or_default()
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = (Rank, &Client)> {
+        self.clients.iter().map(|(&rank, client)| (rank, client))
+    }
+
+    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = (Rank, &mut Client)> {
+        self.clients.iter_mut().map(|(&rank, client)| (rank, client))
+    }
+
+    /// Those that are not lost.
+    pub(super) fn live(&self) -> impl Iterator<Item = (Rank, &Client)> {
+        self.iter().filter(|(_, client)| !client.lost)
+    }
+
+    /// Whether nobody is missing: what nobody has published by now, nobody will.
+    pub(super) fn is_complete(&self) -> bool {
+        self.clients.values().all(|client| !client.lost && client.presence == Presence::Registered)
+    }
+
+    /// Whether a client is missing that took part, or should have.
+    pub(super) fn has_lost(&self) -> bool {
+        self.clients.values().any(|client| client.lost)
+    }
+
+    /// How many live clients still download.
+    pub(super) fn downloaders(&self) -> u32 {
+        self.live().filter(|(_, client)| client.finished.is_none() && !client.wanted.is_empty()).count() as u32
+    }
+}
+
+impl Client {
+    /// It is in a new life: only what was counted of the old one stays.
+    pub(super) fn reborn(&mut self, incarnation: Incarnation) {
+        let (counts, heard) = (std::mem::take(&mut self.counts), self.heard);
+        *self = Self { incarnation, counts, heard, ..Self::default() };
+    }
+}

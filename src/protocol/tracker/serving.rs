@@ -1,0 +1,313 @@
+//! How the tracker answers its clients' calls.
+
+use std::collections::BTreeSet;
+
+use super::register::Published;
+use super::roster::Presence;
+use super::{Phase, Repeat, Tracker};
+use crate::metainfo::{PieceIndex, TorrentId};
+use crate::protocol::{
+    Answer, Change, Described, More, Need, Observed, Outbox, Outcome, Pieces, Publication, Rank, Report, Swarm, Time,
+    Version, seeded,
+};
+
+/// About how many bytes of hashes an answer carries.
+const CHUNK: usize = 900 * 1024;
+/// Of a torrent's holders, so many are among a client's neighbours before the rest is chosen.
+const HOLDERS: usize = 4;
+
+impl Tracker {
+    pub(super) fn publish(
+        &mut self,
+        now: Time,
+        from: Rank,
+        sequence: u32,
+        repeat: Repeat,
+        (files, more): (Vec<Publication>, More),
+        out: &mut Outbox,
+    ) {
+        if repeat == Repeat::No {
+            let client = self.roster.entry(from);
+            if client.presence != Presence::Arrived {
+                client.presence = Presence::Arrived;
+                client.published.clear();
+                client.publishing = None;
+            }
+            for file in &files {
+                self.publish_one(from, file, out);
+            }
+        }
+        if more == More::Follows {
+            return self.answer(from, sequence, Answer::Noted, out);
+        }
+        let client = self.roster.entry(from);
+        if client.presence != Presence::Registered {
+            client.presence = Presence::Registered;
+            let files = client.published.len() as u32;
+            out.tell(Observed::Published { rank: from, files });
+        }
+        match self.phase {
+            Phase::Gathering { .. } => {
+                let waited = self.roster.entry(from).awaits_start.replace(sequence);
+                if waited == Some(sequence) {
+                    self.answer(from, sequence, Answer::Wait, out);
+                }
+                self.start_if_all_spoke(now, out);
+            }
+            _ => self.start_one(from, sequence, out),
+        }
+    }
+
+    fn publish_one(&mut self, from: Rank, file: &Publication, out: &mut Outbox) {
+        let published = self.register.publish(from, file);
+        let id = self.register.find(&file.name).map(|(id, _)| id);
+        let mut accepted = id;
+        match published {
+            Published::Agrees => {}
+            Published::Seeds(torrent) => {
+                self.journal.push(Change::HasAll { rank: from, torrent });
+                self.roster.entry(from).counts.had += u64::from(file.layout.pieces);
+            }
+            Published::Differs { publisher, piece, hashes } => {
+                self.outcome = self.outcome.max(Outcome::Integrity);
+                let known = id.and_then(|id| self.register.get(id)).is_some_and(|torrent| torrent.refused);
+                if !known {
+                    let (name, hashes) = (file.name.clone(), Box::new(hashes));
+                    out.tell(Observed::Conflict { name, first: publisher, second: from, piece, hashes });
+                }
+                // What is traded already goes on; then only the newcomer is refused.
+                if matches!(self.phase, Phase::Gathering { .. }) {
+                    self.register.refuse(&file.name);
+                }
+                accepted = None;
+            }
+            Published::Senseless => {
+                out.tell(Observed::Misbehaved {
+                    from,
+                    how: format!("published {:?} in pieces that do not join", file.name),
+                });
+                accepted = None;
+            }
+        }
+        let client = self.roster.entry(from);
+        if client.publishing.as_deref() == Some(&file.name) && file.first != PieceIndex(0) {
+            if accepted.is_none() {
+                *client.published.last_mut().expect("a file that goes on was begun") = None;
+            }
+        } else {
+            client.published.push(accepted);
+            client.publishing = Some(file.name.clone());
+        }
+    }
+
+    /// Lets all start at once, when all have spoken.
+    pub(super) fn start_if_all_spoke(&mut self, _now: Time, out: &mut Outbox) {
+        let gathering = matches!(self.phase, Phase::Gathering { .. });
+        if !gathering || self.roster.live().any(|(_, client)| client.presence != Presence::Registered) {
+            return;
+        }
+        if self.given_up {
+            return self.stop(crate::protocol::Ending::GivenUp, out);
+        }
+        self.phase = Phase::Running;
+        let waiting: Vec<(Rank, u32)> =
+            self.roster.iter_mut().filter_map(|(rank, client)| Some((rank, client.awaits_start.take()?))).collect();
+        out.tell(Observed::SwarmStarted { clients: waiting.len() as u32 });
+        for (rank, sequence) in waiting {
+            self.start_one(rank, sequence, out);
+        }
+    }
+
+    fn start_one(&self, rank: Rank, sequence: u32, out: &mut Outbox) {
+        let accepted = |id: &Option<TorrentId>| id.filter(|&id| self.register.get(id).is_some_and(|t| !t.refused));
+        let published = self.roster.get(rank).map_or(&[][..], |client| &client.published);
+        let torrents = published.iter().map(accepted).collect();
+        self.answer(rank, sequence, Answer::Start { torrents }, out);
+    }
+
+    pub(super) fn join(&mut self, from: Rank, sequence: u32, wanted: &[String], out: &mut Outbox) {
+        let mut budget = CHUNK;
+        let files = wanted.iter().map(|name| self.describe(from, name, &mut budget)).collect();
+        let neighbours = self.choose_neighbours(from);
+        self.roster.entry(from).neighbours = neighbours;
+        let swarm = self.everything(from);
+        self.answer(from, sequence, Answer::Joined { files, swarm }, out);
+    }
+
+    fn describe(&mut self, from: Rank, name: &str, budget: &mut usize) -> Described {
+        match self.register.find(name) {
+            Some((_, torrent)) if torrent.refused => Described::Conflict,
+            Some((id, torrent)) if torrent.is_whole() => {
+                let hashes = if *budget > 0 { torrent.hashes.chunk(0, *budget) } else { Default::default() };
+                *budget = budget.saturating_sub(hashes.total_bytes() + 4 * hashes.len());
+                let held = torrent.holders.get(&from);
+                let client = self.roster.entry(from);
+                if !held.is_some_and(|held| held.is_full()) && client.wanted.insert(id) {
+                    let missing = torrent.layout.pieces - held.map_or(0, |held| held.count());
+                    client.counts.wanted += u64::from(missing);
+                    self.progress.wanted += u64::from(missing);
+                }
+                Described::Known { torrent: id, layout: torrent.layout, hashes }
+            }
+            _ if self.roster.is_complete() => Described::Unowned,
+            _ => Described::Awaited,
+        }
+    }
+
+    pub(super) fn hashes(&mut self, from: Rank, sequence: u32, id: TorrentId, first: PieceIndex, out: &mut Outbox) {
+        match self.register.get(id) {
+            Some(torrent) if first.0 <= torrent.layout.pieces => {
+                let hashes = torrent.hashes.chunk(first.0, CHUNK);
+                self.answer(from, sequence, Answer::Hashes { torrent: id, first, hashes }, out);
+            }
+            _ => out.tell(Observed::Misbehaved { from, how: format!("asked for hashes of no {id}") }),
+        }
+    }
+
+    /// Takes up what a client received. A repeat counts once.
+    pub(super) fn report(&mut self, now: Time, from: Rank, repeat: Repeat, report: &Report, out: &mut Outbox) {
+        for received in report.received.iter().filter(|_| repeat == Repeat::No) {
+            let Pieces { torrent, pieces } = &received.pieces;
+            let new = |piece: &PieceIndex| self.register.hold(from, *torrent, *piece) == Some(true);
+            let pieces: Vec<PieceIndex> = pieces.iter().copied().filter(new).collect();
+            if pieces.is_empty() || received.from.0 >= self.config.world {
+                continue;
+            }
+            let count = pieces.len() as u32;
+            let client = self.roster.entry(from);
+            if received.from == from {
+                client.counts.had += u64::from(count);
+            } else {
+                client.counts.got += u64::from(count);
+                client.counts.sources.insert(received.from);
+                self.roster.entry(received.from).counts.served += count;
+            }
+            self.progress.done += u64::from(count);
+            self.journal.push(Change::Has { rank: from, pieces: Pieces { torrent: *torrent, pieces } });
+        }
+        out.tell(Observed::Progress { done: self.progress.done, wanted: self.progress.wanted });
+        for &suspect in &report.suspects {
+            self.ping_if_silent(now, suspect, out);
+        }
+        let hopeless = match report.need {
+            Need::Fresh => false,
+            Need::Starving => !self.could_be_fed(from),
+            Need::Hopeless => true,
+        };
+        let client = self.roster.entry(from);
+        client.starving = if hopeless { client.starving.or(Some(now)) } else { None };
+    }
+
+    /// Whether a live client holds a piece that this one wants and lacks.
+    fn could_be_fed(&self, rank: Rank) -> bool {
+        let Some(client) = self.roster.get(rank) else { return false };
+        let live: Vec<Rank> = self.roster.live().map(|(rank, _)| rank).filter(|&other| other != rank).collect();
+        client.wanted.iter().filter_map(|&id| self.register.get(id)).any(|torrent| {
+            let held = torrent.holders.get(&rank);
+            let lacks = |piece: &PieceIndex| !held.is_some_and(|held| held.contains(*piece));
+            let holders = live.iter().filter_map(|rank| torrent.holders.get(rank));
+            holders.into_iter().any(|bits| bits.iter().any(|piece| lacks(&piece)))
+        })
+    }
+
+    pub(super) fn completed(
+        &mut self,
+        from: Rank,
+        torrents: &[TorrentId],
+        finished: Option<Outcome>,
+        out: &mut Outbox,
+    ) {
+        for &torrent in torrents {
+            let full = |id| {
+                self.register
+                    .get(id)
+                    .is_some_and(|torrent| torrent.holders.get(&from).is_some_and(|held| held.is_full()))
+            };
+            if !full(torrent) && self.register.hold_all(from, torrent) {
+                self.journal.push(Change::HasAll { rank: from, torrent });
+            }
+            self.roster.entry(from).wanted.remove(&torrent);
+        }
+        let client = self.roster.entry(from);
+        if let Some(outcome) = finished.filter(|_| client.finished.is_none()) {
+            client.finished = Some(outcome);
+            out.tell(Observed::ClientFinished { rank: from, outcome });
+        }
+    }
+
+    /// What a client is told: what changed, or everything, where it asks for that or has missed too much.
+    pub(super) fn swarm(&mut self, rank: Rank, since: Version, need: Need) -> Swarm {
+        if need != Need::Fresh {
+            // Its neighbours do not have what it lacks; somebody else may.
+            self.roster.entry(rank).neighbours = None;
+            return self.everything(rank);
+        }
+        let Some(client) = self.roster.get(rank) else { return Swarm::default() };
+        let neighbour =
+            |other: Rank| other != rank && client.neighbours.as_ref().is_none_or(|set| set.contains(&other));
+        let wanted = |torrent: Option<TorrentId>| torrent.is_none_or(|torrent| client.wanted.contains(&torrent));
+        match self.journal.since(since, |other, torrent| neighbour(other) && wanted(torrent)) {
+            Some(changes) => self.frame(rank, changes),
+            None => self.everything(rank),
+        }
+    }
+
+    fn everything(&self, rank: Rank) -> Swarm {
+        let Some(client) = self.roster.get(rank) else { return Swarm::default() };
+        let mut changes = Vec::new();
+        for &torrent in &client.wanted {
+            for (&other, bits) in self.register.get(torrent).iter().flat_map(|torrent| &torrent.holders) {
+                let live = self.roster.get(other).is_some_and(|other| !other.lost);
+                if other == rank || !live || client.neighbours.as_ref().is_some_and(|set| !set.contains(&other)) {
+                    continue;
+                }
+                changes.push(match bits.is_full() {
+                    true => Change::HasAll { rank: other, torrent },
+                    false => Change::Holds { rank: other, torrent, bits: bits.clone() },
+                });
+            }
+        }
+        self.frame(rank, changes)
+    }
+
+    fn frame(&self, rank: Rank, changes: Vec<Change>) -> Swarm {
+        let client = self.roster.get(rank);
+        let neighbour = |other: Rank| {
+            other != rank
+                && client.is_none_or(|client| client.neighbours.as_ref().is_none_or(|set| set.contains(&other)))
+        };
+        let live = self.roster.live().filter(|(other, _)| neighbour(*other));
+        let loads = live.map(|(other, client)| (other, client.counts.served)).collect();
+        Swarm { version: self.journal.version(), changes, loads, downloaders: self.roster.downloaders() }
+    }
+
+    /// Whom a client is told of, where not of all: some holders of each torrent that it wants, then others that trade
+    /// the same torrents, then any; in an order that the seed gives.
+    fn choose_neighbours(&self, rank: Rank) -> Option<BTreeSet<Rank>> {
+        let limit = self.config.policy.neighbours as usize;
+        let mut others: Vec<Rank> = self.roster.live().map(|(other, _)| other).filter(|&other| other != rank).collect();
+        if others.len() <= limit {
+            return None;
+        }
+        others.sort_by_key(|other| seeded::mix(self.config.seed, &[u64::from(rank.0), u64::from(other.0)]));
+        let wanted = &self.roster.get(rank)?.wanted;
+        let mut chosen = BTreeSet::new();
+        for torrent in wanted.iter().filter_map(|&id| self.register.get(id)) {
+            let holders = others.iter().filter(|&other| torrent.holders.get(other).is_some_and(|held| held.is_full()));
+            chosen.extend(holders.take(HOLDERS).copied());
+        }
+        let shares = |other: &Rank| {
+            let client = self.roster.get(*other);
+            client.is_some_and(|client| client.wanted.intersection(wanted).next().is_some())
+        };
+        let sharing = others.iter().copied().filter(shares);
+        let all: Vec<Rank> = sharing.chain(others.iter().copied()).collect();
+        for other in all {
+            if chosen.len() >= limit {
+                break;
+            }
+            chosen.insert(other);
+        }
+        Some(chosen)
+    }
+}

@@ -1,0 +1,162 @@
+//! What is counted adds up: what a client says that it asked for and got against what its driver did, and the tracker's
+//! summary against the truth.
+
+use crate::metainfo::{PieceIndex, TorrentId};
+use crate::protocol::{Arrival, Body, Decision, Event, Observed, Rank, Summary};
+use crate::sim::Scenario;
+
+use super::{Checker, Moment};
+
+pub(super) struct Accounts {
+    lives: Vec<Life>,
+    /// Pieces that each client brought.
+    had: Vec<u64>,
+}
+
+/// What one life of a node was seen doing.
+#[derive(Clone, Debug, Default)]
+struct Life {
+    /// Asked for and not answered, as told.
+    open: Vec<(TorrentId, PieceIndex, Rank)>,
+    /// Requests that were sent, and those that were told.
+    requests: [u64; 2],
+    /// Pieces that were sent, and those that were told.
+    served: [u64; 2],
+    /// Pieces that came and were verified, and those that were told.
+    received: [u64; 2],
+    /// Pieces that came and were not right, and those that were told.
+    corrupt: [u64; 2],
+    /// Pieces that came and nobody waited for, and those that were told.
+    wasted: [u64; 2],
+    /// Slots that were given up.
+    forgotten: u64,
+}
+
+const DONE: usize = 0;
+const TOLD: usize = 1;
+
+impl Accounts {
+    pub(super) fn new(scenario: &Scenario) -> Self {
+        let had =
+            |catalog: &crate::protocol::Catalog| catalog.owned.iter().map(|owned| u64::from(owned.held.count())).sum();
+        Self { lives: vec![Life::default(); scenario.catalogs.len()], had: scenario.catalogs.iter().map(had).collect() }
+    }
+
+    fn told(&mut self, moment: Moment, observed: &Observed) -> Result<(), String> {
+        let life = &mut self.lives[moment.rank.0 as usize];
+        match *observed {
+            Observed::Requested { torrent, piece, to } => {
+                life.requests[TOLD] += 1;
+                life.open.push((torrent, piece, to));
+            }
+            Observed::Received { torrent, piece, from } => {
+                life.received[TOLD] += 1;
+                return life.close("received", (torrent, piece, from));
+            }
+            Observed::Rejected { torrent, piece, from, .. } => return life.close("rejected", (torrent, piece, from)),
+            Observed::TimedOut { torrent, piece, from } => return life.close("timed out", (torrent, piece, from)),
+            Observed::Corrupt { torrent, piece, from } => {
+                life.corrupt[TOLD] += 1;
+                return life.close("corrupt", (torrent, piece, from));
+            }
+            Observed::Wasted { .. } => life.wasted[TOLD] += 1,
+            Observed::Served { .. } => life.served[TOLD] += 1,
+            Observed::Summary(ref summary) => return self.compare(moment, summary),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// The tracker's summary is exact where no node was lost and every message came.
+    fn compare(&self, moment: Moment, summary: &Summary) -> Result<(), String> {
+        if !moment.scenario.mishaps.is_empty() || !moment.scenario.faults.are_none() {
+            return Ok(());
+        }
+        let truth = moment.truth;
+        if summary.clients.len() + 1 != self.lives.len() {
+            return Err(format!("the summary has {} clients", summary.clients.len()));
+        }
+        for client in &summary.clients {
+            let node = truth.of(client.rank);
+            let got: u64 = node.received_from.iter().sum();
+            let served: u64 = truth.nodes().map(|(_, other)| other.received_from[client.rank.0 as usize]).sum();
+            let sources = node.received_from.iter().filter(|&&count| count > 0).count();
+            let told = (client.had, client.got, client.served, client.sources as usize);
+            let true_ones = (self.had[client.rank.0 as usize], got, served, sources);
+            if told != true_ones {
+                return Err(format!("{} had, got, served, sources {told:?}: in truth {true_ones:?}", client.rank));
+            }
+        }
+        let traded: u64 = truth.nodes().flat_map(|(_, node)| &node.received_from).sum();
+        let messages: u64 = truth.nodes().map(|(_, node)| node.messages).sum();
+        if summary.traded != traded || summary.messages > messages {
+            return Err(format!(
+                "{} traded and {} messages: in truth {traded} and {messages}",
+                summary.traded, summary.messages
+            ));
+        }
+        Ok(())
+    }
+}
+
+impl Life {
+    fn close(&mut self, how: &str, request: (TorrentId, PieceIndex, Rank)) -> Result<(), String> {
+        let Some(at) = self.open.iter().position(|&open| open == request) else {
+            let (torrent, piece, from) = request;
+            return Err(format!("piece {piece} of {torrent} from {from} is {how} and was not asked for"));
+        };
+        self.open.swap_remove(at);
+        Ok(())
+    }
+
+    fn balance(&self) -> Result<(), String> {
+        for (name, [done, told]) in [
+            ("requests", self.requests),
+            ("served", self.served),
+            ("received", self.received),
+            ("corrupt", self.corrupt),
+            ("wasted", self.wasted),
+        ] {
+            if done != told {
+                return Err(format!("{name}: {done} in truth, {told} told"));
+            }
+        }
+        if self.open.len() as u64 > self.forgotten {
+            return Err(format!("{} requests without an end, {} forgotten", self.open.len(), self.forgotten));
+        }
+        Ok(())
+    }
+}
+
+impl Checker for Accounts {
+    fn heard(&mut self, moment: Moment, event: &Event) -> Result<(), String> {
+        let life = &mut self.lives[moment.rank.0 as usize];
+        if let Event::Piece { arrival, .. } = event {
+            match arrival {
+                Arrival::Verified => life.received[DONE] += 1,
+                Arrival::Corrupt | Arrival::Short => life.corrupt[DONE] += 1,
+                Arrival::Unexpected => life.wasted[DONE] += 1,
+            }
+        }
+        Ok(())
+    }
+
+    fn decided(&mut self, moment: Moment, decision: &Decision) -> Result<(), String> {
+        let life = &mut self.lives[moment.rank.0 as usize];
+        match decision {
+            Decision::Send { message, .. } if matches!(message.body, Body::Request { .. }) => {
+                life.requests[DONE] += 1;
+            }
+            Decision::SendPiece { .. } => life.served[DONE] += 1,
+            Decision::Forget { .. } => life.forgotten += 1,
+            Decision::Tell(Observed::Left { .. }) => return life.balance(),
+            Decision::Tell(observed) => return self.told(moment, observed),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn crashed(&mut self, moment: Moment) {
+        self.lives[moment.rank.0 as usize] = Life::default();
+    }
+}
