@@ -8,9 +8,9 @@ use super::naming::Naming;
 use super::{Exit, Launch, complain};
 use crate::assignment::{HashList, Input};
 use crate::cli::{AssignmentArgs, ProgressWhen};
+use crate::net::mpi::{self, Options, World};
 use crate::net::record::Recorded;
 use crate::net::shaping::Limits;
-use crate::net::{self, Options, World};
 use crate::protocol::{Catalog, Config, Incarnation, Member, Node, Outcome, Patience, Policy, Rank, TRACKER};
 use crate::report::{Events, Explain, Names, Observer, Observers, Progress, StatusFile, SummaryFile, SummaryText};
 
@@ -24,7 +24,7 @@ pub(super) fn run(args: &AssignmentArgs, launch: Launch) -> Exit {
         complain(format_args!("not started by mpirun; {USAGE}"));
         return Exit::Usage;
     }
-    let world = match net::init() {
+    let world = match mpi::init() {
         Ok(world) => world,
         Err(error) => {
             if launch.speaks_for_all() {
@@ -45,7 +45,7 @@ pub(super) fn run(args: &AssignmentArgs, launch: Launch) -> Exit {
 
 /// Lets all ranks leave together after a command line that was not understood, so that none is ended in mid-sentence.
 pub(super) fn leave_together(exit: Exit) -> Exit {
-    match net::init() {
+    match mpi::init() {
         Ok(world) => world.finalize(exit.code()),
         Err(_) => exit,
     }
