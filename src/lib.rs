@@ -4,6 +4,7 @@ pub mod cli;
 pub mod commands;
 pub mod fault;
 pub mod metainfo;
+pub mod net;
 pub mod protocol;
 pub mod report;
 pub mod sim;

@@ -14,7 +14,11 @@ pub(super) fn run(args: &GenerateArgs) -> Exit {
     match made {
         Ok(story) => {
             let (card, folder) = (story.card(), args.folder.display());
-            println!("made {folder}: the run writes {} outputs and its exit code is {}", story.expected().len(), card.exit);
+            println!(
+                "made {folder}: the run writes {} outputs and its exit code is {}",
+                story.expected().len(),
+                card.exit
+            );
             println!("run it:   mpirun -np {} ./tema3 --input {folder} --output out", card.ranks);
             println!("judge it: diff -r out {folder}/expected");
             Exit::Ran(Outcome::Complete)

@@ -1,0 +1,151 @@
+//! A rank of a story: what it does, and how all ranks end together.
+
+use std::time::Duration;
+
+use tema3::metainfo::{Layout, PieceHashes, PieceIndex, TorrentId};
+use tema3::net::mpi::{Options, World, init};
+use tema3::net::shaping::Limits;
+use tema3::protocol::{
+    Body, Decision, Event, Incarnation, Message, Node, Outbox, Outcome, Rank, StopCause, TRACKER, Term, Time,
+};
+use tema3::storage::{Storage, StorageError, Written};
+
+use super::stories::{Faulty, Flood, Foreign, Order, Parked, Ring, Story, ToSelf, Until};
+
+/// The torrent of which all pieces are.
+pub(crate) const TORRENT: TorrentId = TorrentId(1);
+
+/// Plays one rank of the story, to the end of the process.
+pub(crate) fn play(story: &str) -> ! {
+    let world = init().expect("mpirun is there");
+    let (me, size) = (world.rank(), world.size());
+    let plain = Options::default();
+    let limit = Options { time_limit: Some(Duration::from_millis(300)), ..Options::default() };
+    let slow = Options { limits: Limits { up: Some(400_000), ..Limits::default() }, ..Options::default() };
+    let far =
+        Options { limits: Limits { latency: Duration::from_millis(300), ..Limits::default() }, ..Options::default() };
+    match story {
+        "ring" => run(world, Ring::new(me, size, 16), 1 << 20, &plain),
+        "slow" => run(world, Ring::new(me, size, 4), 100_000, &slow),
+        "far" => run(world, Ring::new(me, size, 4), 100_000, &far),
+        "flood" => run(world, Flood::new(me), 0, &plain),
+        "order" => run(world, Order::new(me, size), 0, &plain),
+        "self" => run(world, ToSelf::new(me), 0, &plain),
+        "foreign" => run(world, Foreign::new(me), 0, &plain),
+        "signal" => run(world, Until::new(StopCause::Signal), 0, &plain),
+        "limit" => run(world, Until::new(StopCause::TimeLimit), 0, &limit),
+        "faults" => {
+            let faults = Faulty::faults();
+            run(world, Faulty::new(me, faults.clone()), 100, &Options { faults, ..Options::default() })
+        }
+        "parked" => run(world, Parked::default(), 0, &plain),
+        "code" => world.finalize(4),
+        "panic" if me == Rank(1) => panic!("a planted panic"),
+        "panic" => run(world, Until::new(StopCause::Signal), 0, &plain),
+        "hang" if me == TRACKER => world.finalize(4),
+        "hang" => loop {
+            std::thread::park();
+        },
+        _ => panic!("no story is called {story}"),
+    }
+}
+
+fn run(mut world: World, story: impl Story, length: usize, options: &Options) -> ! {
+    let mut toy = Toy { me: world.rank(), size: world.size(), story, stage: Stage::Playing, arrived: 0 };
+    let result = world.drive(&mut toy, &mut MadeUp { length }, &mut |_, _| {}, options);
+    match result {
+        Ok(_) => world.finalize(toy.story.code()),
+        Err(error) => {
+            eprintln!("{error}");
+            world.abort(1)
+        }
+    }
+}
+
+/// A control message.
+pub(crate) fn said(body: Body) -> Message {
+    Message { term: Term(0), incarnation: Incarnation(0), body }
+}
+
+/// Lets all ranks leave together once each has seen its story to the end: rank 0 hears `Stop` from all, itself included,
+/// and answers with `Exit`.
+struct Toy<S> {
+    me: Rank,
+    size: u32,
+    story: S,
+    stage: Stage,
+    arrived: u32,
+}
+
+#[derive(PartialEq, Eq)]
+enum Stage {
+    Playing,
+    Leaving,
+    Left,
+}
+
+impl<S: Story> Node for Toy<S> {
+    fn handle(&mut self, now: Time, event: Event, out: &mut Outbox) {
+        match event {
+            Event::Message { message: Message { body: Body::Stop { .. }, .. }, .. } => self.arrived += 1,
+            Event::Message { message: Message { body: Body::Exit { .. }, .. }, .. } => self.stage = Stage::Left,
+            Event::Drained { traffic } => {
+                println!("{}: {}, sent {}", self.me, self.story.verdict().expect("it has ended"), traffic.messages);
+                let message = said(Body::Stop { outcome: Outcome::Complete });
+                out.push(Decision::Send { to: TRACKER, message });
+            }
+            event => self.story.hear(now, event, out),
+        }
+        if self.stage == Stage::Playing && self.story.verdict().is_some() {
+            self.stage = Stage::Leaving;
+            out.push(Decision::Drain);
+        }
+        if self.arrived == self.size {
+            self.arrived = 0;
+            let message = said(Body::Exit { outcome: Outcome::Complete });
+            (0..self.size).for_each(|to| out.push(Decision::Send { to: Rank(to), message: message.clone() }));
+        }
+    }
+
+    fn next_timeout(&self) -> Option<Time> {
+        self.story.next_timeout()
+    }
+
+    fn is_finished(&self) -> bool {
+        self.stage == Stage::Left
+    }
+}
+
+/// Has every piece, and knows what each must be.
+struct MadeUp {
+    length: usize,
+}
+
+impl MadeUp {
+    fn content(&self, piece: PieceIndex) -> impl Iterator<Item = u8> {
+        (0..self.length).map(move |at| (at as u32).wrapping_mul(piece.0 + 1) as u8)
+    }
+}
+
+impl Storage for MadeUp {
+    fn open(&mut self, _: TorrentId, _: &str, _: &Layout) {}
+
+    fn learn(&mut self, _: TorrentId, _: PieceIndex, _: &PieceHashes) {}
+
+    fn read(&mut self, _: TorrentId, piece: PieceIndex, into: &mut Vec<u8>) -> Result<(), StorageError> {
+        into.extend(self.content(piece));
+        Ok(())
+    }
+
+    fn write(&mut self, _: TorrentId, piece: PieceIndex, content: &[u8]) -> Result<Written, StorageError> {
+        Ok(match content.len() == self.length {
+            false => Written::Short,
+            true if self.content(piece).eq(content.iter().copied()) => Written::Verified,
+            true => Written::Corrupt,
+        })
+    }
+
+    fn close(&mut self, _: TorrentId) -> Result<(), StorageError> {
+        Ok(())
+    }
+}
