@@ -311,6 +311,7 @@ impl Download {
         let other = |rank: Rank| rank != own;
         for change in swarm.changes {
             match change {
+                Change::Anew => self.torrents.values_mut().for_each(Torrent::forget_holders),
                 Change::Has { rank, pieces } if other(rank) => {
                     if let Some(torrent) = self.torrents.get_mut(&pieces.torrent) {
                         let layout = torrent.layout;
@@ -340,10 +341,7 @@ impl Download {
             return;
         }
         self.starving = None;
-        if self.stage != Stage::Trading
-            || !self.flights.is_empty()
-            || (self.open.is_empty() && self.unresolved.is_empty())
-        {
+        if !self.is_idle(shared) {
             return;
         }
         self.starving = Some(now + shared.config.patience.call / 2);

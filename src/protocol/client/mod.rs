@@ -305,7 +305,7 @@ impl Node for Client {
             self.tick(now, out);
         }
         // Whatever happened: a client that lacks something asks for it, or knows when it will.
-        if self.download.flights.is_empty() && self.download.starving.is_none() {
+        if self.download.starving.is_none() && self.download.is_idle(&self.shared) {
             self.download.fill(now, &mut self.shared, out);
         }
         self.download.speak(now, &self.shared, out);

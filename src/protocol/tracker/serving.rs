@@ -252,7 +252,7 @@ impl Tracker {
 
     fn everything(&self, rank: Rank) -> Swarm {
         let Some(client) = self.roster.get(rank) else { return Swarm::default() };
-        let mut changes = Vec::new();
+        let mut changes = vec![Change::Anew];
         for &torrent in &client.wanted {
             for (&other, bits) in self.register.get(torrent).iter().flat_map(|torrent| &torrent.holders) {
                 let live = self.roster.get(other).is_some_and(|other| !other.lost);
