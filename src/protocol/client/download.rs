@@ -262,6 +262,7 @@ impl Download {
             let known = |name: &String| {
                 self.torrents.values().any(|torrent| torrent.name == *name)
                     || self.unavailable.iter().any(|shortfall| shortfall.name == *name)
+                    || self.catalog.owned.iter().any(|owned| owned.name == *name && owned.held.is_full())
             };
             let unowned = |name: &String| Shortfall { name: name.clone(), missing: None, why: Lack::Unowned };
             shortfalls.extend(self.catalog.wanted.iter().filter(|name| !known(name)).map(unowned));
