@@ -184,6 +184,7 @@ impl Tracker {
             }
             self.progress.done += u64::from(count);
             self.journal.push(Change::Has { rank: from, pieces: Pieces { torrent: *torrent, pieces } });
+            self.feed(from, *torrent);
         }
         out.tell(Observed::Progress { done: self.progress.done, wanted: self.progress.wanted });
         for &suspect in &report.suspects {
@@ -196,6 +197,15 @@ impl Tracker {
         };
         let client = self.roster.entry(from);
         client.starving = if hopeless { client.starving.or(Some(now)) } else { None };
+    }
+
+    /// A client came to hold more of a torrent: those who had given it up may hope again.
+    fn feed(&mut self, holder: Rank, torrent: TorrentId) {
+        for (rank, client) in self.roster.iter_mut() {
+            if rank != holder && client.wanted.contains(&torrent) {
+                client.starving = None;
+            }
+        }
     }
 
     /// Whether a live client holds a piece that this one wants and lacks.
@@ -225,6 +235,7 @@ impl Tracker {
             };
             if !full(torrent) && self.register.hold_all(from, torrent) {
                 self.journal.push(Change::HasAll { rank: from, torrent });
+                self.feed(from, torrent);
             }
             self.roster.entry(from).wanted.remove(&torrent);
         }
