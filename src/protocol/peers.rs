@@ -86,6 +86,11 @@ impl Peers {
         self.peers.iter().filter(|(_, peer)| peer.suspected).map(|(&rank, _)| rank).collect()
     }
 
+    /// Of whom nothing is expected any more.
+    pub(super) fn hopeless(&self) -> Vec<Rank> {
+        self.peers.iter().filter(|(_, peer)| peer.is_hopeless()).map(|(&rank, _)| rank).collect()
+    }
+
     /// The next time at which a resting peer may be asked again.
     pub(super) fn next_rest_end(&self, now: Time) -> Option<Time> {
         self.peers.values().map(|peer| peer.rest_until).filter(|&until| until > now).min()

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::metainfo::PieceIndex;
-use crate::protocol::{Decision, Event, Observed, Outcome, Rank, Time};
+use crate::protocol::{Decision, Observed, Outcome, Rank, Time};
 use crate::sim::{Knowledge, Scenario};
 
 use super::{Checker, Moment};
@@ -23,8 +23,8 @@ pub(super) struct Delivery {
 struct Client {
     /// A piece that it gave up although a node held it, and which node.
     given_up: Vec<(usize, PieceIndex, Rank)>,
-    /// It came back when the first had left already: the end was agreed without it.
-    late: bool,
+    /// It came back from a crash and was not yet let into the swarm again.
+    outside: bool,
 }
 
 impl Delivery {
@@ -57,7 +57,8 @@ impl Delivery {
 
     fn left(&self, moment: Moment, outcome: Outcome) -> Result<(), String> {
         let node = moment.truth.of(moment.rank);
-        for &(file, piece, holder) in &self.clients[moment.rank.0 as usize].given_up {
+        let client = &self.clients[moment.rank.0 as usize];
+        for &(file, piece, holder) in client.given_up.iter().filter(|_| !client.outside) {
             if !node.held[file].contains(piece) {
                 let name = &moment.scenario.files[file].name;
                 return Err(format!("piece {piece} of {name} is lost, though {holder} held it"));
@@ -73,9 +74,9 @@ impl Delivery {
         }
     }
 
-    /// Whether a client had a part in the end that was agreed. Where nothing goes wrong, each has.
+    /// Whether a client had a part in the end that was agreed, and is not one that came back too late for it.
     fn took_part(&self, moment: Moment, rank: Rank) -> bool {
-        let absent = self.clients[rank.0 as usize].late || self.thought_lost.contains_key(&rank);
+        let absent = self.clients[rank.0 as usize].outside || self.thought_lost.contains_key(&rank);
         moment.scenario.is_faultless() || !absent
     }
 
@@ -137,6 +138,10 @@ impl Checker for Delivery {
         let Decision::Tell(observed) = decision else { return Ok(()) };
         match observed {
             Observed::AllFinished { outcome } => self.finished(moment, *outcome),
+            Observed::Started => {
+                self.clients[moment.rank.0 as usize].outside = false;
+                Ok(())
+            }
             Observed::Lost { rank } => {
                 self.thought_lost.insert(*rank, moment.rank);
                 Ok(())
@@ -160,11 +165,8 @@ impl Checker for Delivery {
         }
     }
 
-    fn heard(&mut self, moment: Moment, event: &Event) -> Result<(), String> {
-        if *event == Event::Start && moment.truth.nodes().any(|(_, node)| node.left.is_some()) {
-            self.clients[moment.rank.0 as usize].late = true;
-        }
-        Ok(())
+    fn crashed(&mut self, moment: Moment) {
+        self.clients[moment.rank.0 as usize] = Client { given_up: Vec::new(), outside: true };
     }
 
     fn ended(&mut self, moment: Moment) -> Result<(), String> {
