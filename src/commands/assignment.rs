@@ -127,7 +127,7 @@ fn observers(args: &AssignmentArgs, rank: Rank, names: &Names) -> Observers {
     let mut observers = Observers::new();
     match args.progress {
         ProgressWhen::Auto => observers.add(Progress::on_terminal()),
-        ProgressWhen::Always => observers.add(Progress::on_stderr()),
+        ProgressWhen::Always => observers.add(Progress::in_any_case()),
         ProgressWhen::Never => {}
     }
     if args.explain {
