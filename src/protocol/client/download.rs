@@ -193,6 +193,9 @@ impl Download {
             torrent.lacks(from, piece);
             let others = |rank: &Rank| *rank != shared.config.rank && rank.0 < shared.config.world;
             holders.into_iter().filter(others).for_each(|rank| torrent.has(rank, piece));
+            if reason == Reason::Elsewhere {
+                torrent.note_sent_on(piece);
+            }
         }
         self.give_back(&flight, shared);
         self.fill(now, shared, out);

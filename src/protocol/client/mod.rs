@@ -160,6 +160,7 @@ impl Client {
             Heard::Reborn => {
                 self.download.peer_gone(from, &mut self.shared, out);
                 self.upload.forget(from);
+                self.download.fill(now, &mut self.shared, out);
             }
             Heard::AsEver => {}
         }

@@ -126,7 +126,7 @@ impl Download {
         let torrent = self.torrents.get_mut(&id).expect("only torrents that are downloaded are picked from");
         torrent.picker.take(piece);
         let other = torrent.holders(piece).any(|rank| rank != to);
-        let manner = if other { Manner::Willing } else { Manner::Insistent };
+        let manner = if other && !torrent.insists_on(piece) { Manner::Willing } else { Manner::Insistent };
         let patience = shared.config.patience.request;
         let journal = shared.holdings.journal_len();
         let peer = shared.peers.get(to);
