@@ -111,6 +111,48 @@ impl Client {
         self.change_term(now, next.expect("the own rank is never silent"), out);
     }
 
+    fn hear(&mut self, now: Time, event: Event, out: &mut Outbox) {
+        let Self { shared, download, upload, .. } = self;
+        match event {
+            Event::Start => download.register(now),
+            Event::Timeout => {}
+            Event::Message { from, .. } | Event::Garbled { from } | Event::Piece { from, .. }
+                if from.0 >= shared.config.world
+                    || from == shared.config.rank && !matches!(event, Event::Message { .. }) => {}
+            Event::Message { from, message } => self.message(now, from, message, out),
+            Event::Garbled { from } => {
+                out.tell(Observed::Misbehaved { from, how: "sent what is no message".into() });
+            }
+            Event::Piece { from, slot, arrival } => {
+                if shared.peers.get(from).hear_piece(now) == Heard::Recovered {
+                    out.tell(Observed::Recovered { rank: from });
+                }
+                download.piece(now, from, slot, arrival, shared, out);
+            }
+            Event::Sent { .. } => upload.sent(shared, out),
+            Event::ReadFailed { to, slot, torrent, piece } => {
+                let wish = Wish { from: to, slot, torrent, piece, manner: Manner::Insistent };
+                upload.unreadable(wish, shared, out);
+            }
+            Event::Closed { torrent } => download.closed(now, torrent, shared, out),
+            Event::WriteFailed { torrent } => download.unwritable(now, torrent, shared, out),
+            Event::Drained { traffic } => self.drained(traffic),
+            Event::PeerLost { rank } => {
+                download.peer_gone(rank, shared, out);
+                upload.forget(rank);
+            }
+            Event::Stop { cause } => {
+                let (outcome, reason) = match cause {
+                    StopCause::Signal => (Outcome::Interrupted, "a signal asked for the end"),
+                    StopCause::TimeLimit => (Outcome::TimeLimit, "the time limit was reached"),
+                };
+                if matches!(self.end, End::Running) {
+                    download.abort(now, outcome, reason.into());
+                }
+            }
+        }
+    }
+
     fn message(&mut self, now: Time, from: Rank, message: Message, out: &mut Outbox) {
         match self.shared.peers.get(from).hear(now, message.incarnation) {
             Heard::Outlived => return,
@@ -243,7 +285,7 @@ impl Client {
             return None;
         }
         let requests = self.download.next_request_due(self.now, &self.shared);
-        let times = [self.download.calls.next_due(), self.keepalive_due(), self.download.starving, requests];
+        let times = [self.download.calls.next_due(), self.keepalive_due(), requests];
         times.into_iter().flatten().min()
     }
 }
@@ -252,47 +294,10 @@ impl Node for Client {
     fn handle(&mut self, now: Time, event: Event, out: &mut Outbox) {
         let due = self.due();
         let now = self.own_time(now);
+        self.hear(now, event, out);
+        // What came counts before what did not: an answer that comes with its deadline is in time.
         if due.is_some_and(|due| due <= now) {
             self.tick(now, out);
-        }
-        let Self { shared, download, upload, .. } = self;
-        match event {
-            Event::Start => download.register(now),
-            Event::Timeout => {}
-            Event::Message { from, .. } | Event::Garbled { from } | Event::Piece { from, .. }
-                if from.0 >= shared.config.world
-                    || from == shared.config.rank && !matches!(event, Event::Message { .. }) => {}
-            Event::Message { from, message } => self.message(now, from, message, out),
-            Event::Garbled { from } => {
-                out.tell(Observed::Misbehaved { from, how: "sent what is no message".into() });
-            }
-            Event::Piece { from, slot, arrival } => {
-                if shared.peers.get(from).hear_piece(now) == Heard::Recovered {
-                    out.tell(Observed::Recovered { rank: from });
-                }
-                download.piece(now, from, slot, arrival, shared, out);
-            }
-            Event::Sent { .. } => upload.sent(shared, out),
-            Event::ReadFailed { to, slot, torrent, piece } => {
-                let wish = Wish { from: to, slot, torrent, piece, manner: Manner::Insistent };
-                upload.unreadable(wish, shared, out);
-            }
-            Event::Closed { torrent } => download.closed(now, torrent, shared, out),
-            Event::WriteFailed { torrent } => download.unwritable(now, torrent, shared, out),
-            Event::Drained { traffic } => self.drained(traffic),
-            Event::PeerLost { rank } => {
-                download.peer_gone(rank, shared, out);
-                upload.forget(rank);
-            }
-            Event::Stop { cause } => {
-                let (outcome, reason) = match cause {
-                    StopCause::Signal => (Outcome::Interrupted, "a signal asked for the end"),
-                    StopCause::TimeLimit => (Outcome::TimeLimit, "the time limit was reached"),
-                };
-                if matches!(self.end, End::Running) {
-                    download.abort(now, outcome, reason.into());
-                }
-            }
         }
         self.download.speak(now, &self.shared, out);
     }

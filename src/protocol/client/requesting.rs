@@ -202,6 +202,7 @@ impl Download {
             return None;
         }
         let rest = shared.peers.next_rest_end(now);
-        [self.flights.next_deadline(), self.next_overdue(now, shared), rest].into_iter().flatten().min()
+        let times = [self.flights.next_deadline(), self.next_overdue(now, shared), rest, self.starving];
+        times.into_iter().flatten().min()
     }
 }

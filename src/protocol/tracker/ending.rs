@@ -195,10 +195,10 @@ impl Tracker {
         }
         self.outcome = self.worst();
         let live: Vec<Rank> = self.roster.live().map(|(rank, _)| rank).collect();
-        out.tell(Observed::Summary(Box::new(self.summary(live.len()))));
-        for rank in live {
+        for &rank in &live {
             self.send(rank, Body::Exit { outcome: self.outcome }, out);
         }
+        out.tell(Observed::Summary(Box::new(self.summary(live.len()))));
         self.phase = Phase::Left;
         out.tell(Observed::Left { outcome: self.outcome });
     }

@@ -29,29 +29,29 @@ impl Delivery {
         Self { clients, short: BTreeMap::new(), lack_told: false }
     }
 
-    /// A client says that nothing more is to be had: what does it lack that was to be had?
-    fn finished(&mut self, moment: Moment, outcome: Outcome) -> Result<(), String> {
-        let node = moment.truth.of(moment.rank);
+    /// A client gives up what it lacks: what of it was to be had?
+    fn gives_up(&mut self, moment: Moment) {
         let given_up = &mut self.clients[moment.rank.0 as usize].given_up;
         given_up.clear();
         let patience = moment.scenario.patience.starving;
-        let since = Time(moment.now.0.saturating_sub(patience.as_nanos() as u64));
         if moment.now.since(Time::ZERO) >= patience {
+            let since = Time(moment.now.0.saturating_sub(patience.as_nanos() as u64));
             given_up.extend(obtainable(moment, since));
         }
-        let lacks = node.lacks() > 0 || unpublished(moment);
-        self.lack_told |= lacks;
-        match (lacks, tells_lack(outcome)) {
-            (true, false) => Err(format!("finished as '{}' and lacks {} pieces", outcome.meaning(), node.lacks())),
+        self.lack_told |= lacks(moment, moment.rank);
+    }
+
+    /// A client says that nothing more is to be had.
+    fn finished(&mut self, moment: Moment, outcome: Outcome) -> Result<(), String> {
+        self.gives_up(moment);
+        match (lacks(moment, moment.rank), tells_lack(outcome)) {
+            (true, false) => Err(format!("finished as '{}' and lacks something", outcome.meaning())),
             (false, true) => Err(format!("finished as '{}' and lacks nothing", outcome.meaning())),
             _ => Ok(()),
         }
     }
 
     fn left(&self, moment: Moment, outcome: Outcome) -> Result<(), String> {
-        if moment.rank.0 == 0 {
-            return Ok(());
-        }
         let node = moment.truth.of(moment.rank);
         for &(file, piece, holder) in &self.clients[moment.rank.0 as usize].given_up {
             if !node.held[file].contains(piece) {
@@ -59,10 +59,10 @@ impl Delivery {
                 return Err(format!("piece {piece} of {name} is lost, though {holder} held it"));
             }
         }
-        let lacks = node.lacks() > 0 || unpublished(moment);
-        match (lacks || self.lack_told, tells_lack(outcome)) {
-            (false, true) => Err(format!("left as '{}' though nobody lacks anything", outcome.meaning())),
-            (_, false) if lacks => Err(format!("left as '{}' and lacks {}", outcome.meaning(), node.lacks())),
+        let nobody_lacks = !self.lack_told && !moment.truth.nodes().any(|(rank, _)| lacks(moment, rank));
+        match tells_lack(outcome) {
+            true if nobody_lacks => Err(format!("left as '{}' though nobody lacks anything", outcome.meaning())),
+            false if lacks(moment, moment.rank) => Err(format!("left as '{}' and lacks something", outcome.meaning())),
             _ => Ok(()),
         }
     }
@@ -93,10 +93,10 @@ fn tells_lack(outcome: Outcome) -> bool {
     !matches!(outcome, Outcome::Complete | Outcome::RanksLost)
 }
 
-/// Whether the client wants a file that is in no catalog.
-fn unpublished(moment: Moment) -> bool {
-    let wanted = &moment.scenario.catalogs[moment.rank.0 as usize].wanted;
-    wanted.iter().any(|name| moment.truth.file(name).is_none())
+/// Whether a client lacks a piece that it wants, or a file that is in no catalog.
+fn lacks(moment: Moment, rank: Rank) -> bool {
+    let wanted = &moment.scenario.catalogs[rank.0 as usize].wanted;
+    moment.truth.of(rank).lacks() > 0 || wanted.iter().any(|name| moment.truth.file(name).is_none())
 }
 
 /// The pieces that a client lacks and that a node which could serve them all that time holds.
@@ -118,6 +118,10 @@ impl Checker for Delivery {
         let Decision::Tell(observed) = decision else { return Ok(()) };
         match observed {
             Observed::AllFinished { outcome } => self.finished(moment, *outcome),
+            Observed::Stopped { .. } => {
+                self.gives_up(moment);
+                Ok(())
+            }
             Observed::Left { outcome } => self.left(moment, *outcome),
             Observed::Short { rank, name, missing, .. } => {
                 self.short.insert((*rank, name.clone()), *missing);
