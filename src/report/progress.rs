@@ -12,6 +12,9 @@ use crate::protocol::{Observed, Time};
 /// A run that is over by then needs no bar.
 const QUIET_AT_FIRST: Duration = Duration::from_millis(500);
 
+/// The tracker hears of progress thousands of times a second, and nobody reads that fast.
+const DRAWS_A_SECOND: u8 = 10;
+
 /// Shows how many of the wanted segments have arrived, on the rank that hears it: the tracker's. On stdout: a launcher
 /// forwards each stream on its own, and on stderr the bar would be cleared after the summary has begun.
 #[derive(Debug)]
@@ -29,7 +32,7 @@ impl Progress {
     /// A bar, wherever stdout ends.
     #[must_use]
     pub fn in_any_case() -> Self {
-        Self::on(ProgressDrawTarget::term_like(Box::new(Forwarded::new(io::stdout()))))
+        Self::on(ProgressDrawTarget::term_like_with_hz(Box::new(Forwarded::new(io::stdout())), DRAWS_A_SECOND))
     }
 
     fn on(target: ProgressDrawTarget) -> Self {

@@ -14,8 +14,8 @@ use indicatif::TermLike;
 
 /// What the launchers of MPI programs are called; the system cuts names at 15 bytes.
 const LAUNCHERS: [&str; 6] = ["mpirun", "mpiexec", "orterun", "prterun", "hydra_pmi_proxy", "hydra_bstrap_pr"];
-/// A rank is at most a few launchers away from the user.
-const FARTHEST: usize = 4;
+/// A rank is at most a few shells and launchers away from the user.
+const FARTHEST: usize = 8;
 
 /// Whether what this process writes to stdout is shown on a terminal.
 pub(super) fn stdout_ends_at_a_terminal() -> bool {
@@ -41,10 +41,10 @@ impl Process {
     }
 }
 
-/// Follows the launchers up from a process, to the one that the user started.
+/// Follows the launchers up from a process, to the one that the user started. A shell may stand between them and the rank.
 fn farthest_launcher(parent: u32, look: impl Fn(u32) -> Option<Process>) -> Option<Process> {
-    let launchers = std::iter::successors(look(parent), |process| look(process.parent));
-    launchers.take(FARTHEST).take_while(Process::is_launcher).last()
+    let ancestors = std::iter::successors(look(parent), |process| look(process.parent)).take(FARTHEST);
+    ancestors.skip_while(|process| !process.is_launcher()).take_while(Process::is_launcher).last()
 }
 
 /// Reads `/proc`; finds nothing on a system that has none.
@@ -142,6 +142,12 @@ mod tests {
         assert_eq!(shown(&[("hydra_pmi_proxy", "pipe:[4]"), ("mpirun.mpich", "/dev/pts/3")]), Some(true));
         let piped = [("hydra_pmi_proxy", "pipe:[4]"), ("mpirun.mpich", "pipe:[9]"), ("make", "/dev/pts/3")];
         assert_eq!(shown(&piped), Some(false));
+    }
+
+    #[test]
+    fn a_shell_between_the_launcher_and_the_rank_is_passed_over() {
+        assert_eq!(shown(&[("sh", "/dev/pts/9"), ("mpirun.openmpi", "/tmp/log"), ("bash", "/dev/pts/3")]), Some(false));
+        assert_eq!(shown(&[("sh", "/dev/pts/9"), ("mpirun.openmpi", "/dev/pts/3")]), Some(true));
     }
 
     #[test]
