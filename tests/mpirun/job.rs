@@ -72,7 +72,7 @@ impl<'a> Job<'a> {
     /// Runs it. Panics where it does not end in time, or leaves a process behind.
     pub(crate) fn run(self) -> Ended {
         let launcher = Launcher::get();
-        let mut command = Command::new(&launcher.program);
+        let mut command = outside_of_any_job(&launcher.program);
         command.args(launcher.options()).args(["-np", &self.ranks.to_string()]);
         match self.folders {
             Folders::Shared => command.arg(PROGRAM),
@@ -89,9 +89,27 @@ impl<'a> Job<'a> {
 
 /// Runs the program without a launcher, standing in `folder`.
 pub(crate) fn run_alone<W: AsRef<str>>(folder: &Path, words: impl IntoIterator<Item = W>) -> Ended {
-    let mut command = Command::new(PROGRAM);
+    let mut command = outside_of_any_job(PROGRAM.as_ref());
     command.args(words.into_iter().map(|word| word.as_ref().to_owned())).current_dir(folder);
     watch(command, Duration::from_secs(60))
+}
+
+/// Runs one rank of four as the launcher of another MPI would: it sets its own variables, of which this MPI knows nothing.
+pub(crate) fn run_under_another_launcher(folder: &Path) -> Ended {
+    let mut command = outside_of_any_job(PROGRAM.as_ref());
+    let [rank, ranks] = match Launcher::get().kind {
+        Kind::OpenMpi => ["PMI_RANK", "PMI_SIZE"],
+        Kind::Other => ["OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE"],
+    };
+    command.envs([(rank, "0"), (ranks, "4")]).current_dir(folder);
+    watch(command, Duration::from_secs(60))
+}
+
+/// A program that does not see in which job this test may itself be running.
+fn outside_of_any_job(program: &Path) -> Command {
+    let mut command = Command::new(program);
+    OF_A_RANK.iter().for_each(|name| _ = command.env_remove(name));
+    command
 }
 
 /// How often a run that must always end alike is repeated.
@@ -138,7 +156,6 @@ fn watch(mut command: Command, deadline: Duration) -> Ended {
     static JOBS: AtomicU32 = AtomicU32::new(0);
     let mark = format!("{MARK}={}-{}", std::process::id(), JOBS.fetch_add(1, Ordering::Relaxed));
     let _running = one_at_a_time();
-    OF_A_RANK.iter().for_each(|name| _ = command.env_remove(name));
     let (name, value) = mark.split_once('=').expect("it was just put there");
     command.env(name, value).process_group(0);
     let begun = Instant::now();
