@@ -262,8 +262,13 @@ impl Download {
     pub(super) fn finish(&self, shortage: Shortage, shared: &Shared) -> Finish {
         let mut shortfalls = self.unavailable.clone();
         if shortage == Shortage::Real {
+            let known = |name: &String| {
+                self.torrents.values().any(|torrent| torrent.name == *name)
+                    || self.unavailable.iter().any(|shortfall| shortfall.name == *name)
+                    || self.catalog.owned.iter().any(|owned| owned.name == *name && owned.held.is_full())
+            };
             let unowned = |name: &String| Shortfall { name: name.clone(), missing: None, why: Lack::Unowned };
-            shortfalls.extend(self.unresolved.iter().map(unowned));
+            shortfalls.extend(self.catalog.wanted.iter().filter(|name| !known(name)).map(unowned));
         }
         for (id, torrent) in &self.torrents {
             let held = shared.holdings.of(*id).expect("a torrent that is downloaded has holdings");

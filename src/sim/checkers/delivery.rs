@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::metainfo::PieceIndex;
 use crate::protocol::{Decision, Observed, Outcome, Rank, Time};
-use crate::sim::Scenario;
+use crate::sim::{Knowledge, Scenario};
 
 use super::{Checker, Moment};
 
@@ -14,6 +14,8 @@ pub(super) struct Delivery {
     short: BTreeMap<(Rank, String), Option<u32>>,
     /// Whether some client, perhaps dead by now, told that it lacks something.
     lack_told: bool,
+    /// Whom a tracker took to be gone, and which tracker.
+    thought_lost: BTreeMap<Rank, Rank>,
 }
 
 /// What was seen of one client's end.
@@ -21,12 +23,14 @@ pub(super) struct Delivery {
 struct Client {
     /// A piece that it gave up although a node held it, and which node.
     given_up: Vec<(usize, PieceIndex, Rank)>,
+    /// It came back from a crash and was not yet let into the swarm again.
+    outside: bool,
 }
 
 impl Delivery {
     pub(super) fn new(scenario: &Scenario) -> Self {
         let clients = vec![Client::default(); scenario.catalogs.len()];
-        Self { clients, short: BTreeMap::new(), lack_told: false }
+        Self { clients, short: BTreeMap::new(), lack_told: false, thought_lost: BTreeMap::new() }
     }
 
     /// A client gives up what it lacks: what of it was to be had?
@@ -53,7 +57,8 @@ impl Delivery {
 
     fn left(&self, moment: Moment, outcome: Outcome) -> Result<(), String> {
         let node = moment.truth.of(moment.rank);
-        for &(file, piece, holder) in &self.clients[moment.rank.0 as usize].given_up {
+        let client = &self.clients[moment.rank.0 as usize];
+        for &(file, piece, holder) in client.given_up.iter().filter(|_| !client.outside) {
             if !node.held[file].contains(piece) {
                 let name = &moment.scenario.files[file].name;
                 return Err(format!("piece {piece} of {name} is lost, though {holder} held it"));
@@ -62,9 +67,17 @@ impl Delivery {
         let nobody_lacks = !self.lack_told && !moment.truth.nodes().any(|(rank, _)| lacks(moment, rank));
         match tells_lack(outcome) {
             true if nobody_lacks => Err(format!("left as '{}' though nobody lacks anything", outcome.meaning())),
-            false if lacks(moment, moment.rank) => Err(format!("left as '{}' and lacks something", outcome.meaning())),
+            false if lacks(moment, moment.rank) && self.took_part(moment, moment.rank) => {
+                Err(format!("left as '{}' and lacks something", outcome.meaning()))
+            }
             _ => Ok(()),
         }
+    }
+
+    /// Whether a client had a part in the end that was agreed, and is not one that came back too late for it.
+    fn took_part(&self, moment: Moment, rank: Rank) -> bool {
+        let absent = self.clients[rank.0 as usize].outside || self.thought_lost.contains_key(&rank);
+        moment.scenario.is_faultless() || !absent
     }
 
     /// What the trackers told of a live client is what it lacks.
@@ -125,6 +138,20 @@ impl Checker for Delivery {
         let Decision::Tell(observed) = decision else { return Ok(()) };
         match observed {
             Observed::AllFinished { outcome } => self.finished(moment, *outcome),
+            Observed::Started => {
+                self.clients[moment.rank.0 as usize].outside = false;
+                Ok(())
+            }
+            Observed::Lost { rank } => {
+                self.thought_lost.insert(*rank, moment.rank);
+                Ok(())
+            }
+            Observed::Recovered { rank } if self.thought_lost.get(rank) == Some(&moment.rank) => {
+                if moment.truth.of(moment.rank).left.is_none() {
+                    self.thought_lost.remove(rank);
+                }
+                Ok(())
+            }
             Observed::Stopped { .. } => {
                 self.gives_up(moment);
                 Ok(())
@@ -138,8 +165,12 @@ impl Checker for Delivery {
         }
     }
 
+    fn crashed(&mut self, moment: Moment) {
+        self.clients[moment.rank.0 as usize] = Client { given_up: Vec::new(), outside: true };
+    }
+
     fn ended(&mut self, moment: Moment) -> Result<(), String> {
-        let live = |&(_, node): &(Rank, &crate::sim::Knowledge)| node.left.is_some();
+        let live = |&(_, node): &(Rank, &Knowledge)| node.left.is_some();
         let outcomes: Vec<Outcome> = moment.truth.nodes().filter(live).filter_map(|(_, node)| node.left).collect();
         if moment.scenario.mishaps.is_empty() && outcomes.iter().any(|outcome| !agree(*outcome, outcomes[0], moment)) {
             return Err(format!("all were up, and left with different outcomes: {outcomes:?}"));
@@ -148,6 +179,7 @@ impl Checker for Delivery {
             // Refused before it began: what nobody could trade is told as the refusal alone.
             return Ok(());
         }
-        moment.truth.nodes().filter(live).try_for_each(|(rank, _)| self.shortfalls(moment, rank))
+        let told = |(rank, _): &(Rank, &Knowledge)| self.took_part(moment, *rank);
+        moment.truth.nodes().filter(live).filter(told).try_for_each(|(rank, _)| self.shortfalls(moment, rank))
     }
 }
