@@ -35,10 +35,13 @@ pub(super) enum Due {
 }
 
 impl<P> Calls<P> {
-    /// Fewer repeats than this prove nothing.
-    const FEW: u32 = 3;
-    /// The most that calls are spaced out, in units of the patience with one call.
-    const SLOWEST: u32 = 2;
+    /// Fewer repeats than this prove nothing: of three messages in ten that are lost, each way, an answer fails to come
+    /// half the time.
+    const FEW: u32 = 12;
+    /// After the first, repeats follow in this part of the patience with a call.
+    const HASTE: u32 = 4;
+    /// Where the tracker has said to wait, in units of the patience with a call.
+    const TOLD_TO_WAIT: u32 = 2;
 
     pub(super) fn new() -> Self {
         Self { sequence: 0, queue: VecDeque::new(), outstanding: None, heard: Time::ZERO }
@@ -84,8 +87,7 @@ impl<P> Calls<P> {
         let sequence = self.sequence;
         self.outstanding.as_mut().map(|outstanding| {
             outstanding.attempts += 1;
-            let wait = config.patience.call * outstanding.attempts.min(Self::SLOWEST);
-            outstanding.repeat_at = now + wait;
+            outstanding.repeat_at = now + config.patience.call / Self::HASTE;
             envelope(config, term, sequence, outstanding.call.clone())
         })
     }
@@ -105,7 +107,7 @@ impl<P> Calls<P> {
         let outstanding = self.outstanding.as_mut().filter(|_| sequence == self.sequence)?;
         if *answer == Answer::Wait {
             outstanding.attempts = 1;
-            outstanding.repeat_at = now + config.patience.call * Self::SLOWEST;
+            outstanding.repeat_at = now + config.patience.call * Self::TOLD_TO_WAIT;
             return None;
         }
         self.outstanding.take().map(|outstanding| outstanding.pending)

@@ -277,6 +277,8 @@ impl Download {
         }
         if self.stage == Stage::Joining && !self.calls.wants(|pending| matches!(pending, Pending::Join { .. })) {
             self.trade(shared, out);
+        } else {
+            self.complete_if_done(shared, out);
         }
     }
 

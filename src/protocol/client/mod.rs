@@ -52,7 +52,7 @@ enum End {
 impl Client {
     /// How often it says that it has drained before it leaves without an answer: everybody has been told to stop by
     /// then, so nobody misses it.
-    const FAREWELLS: u32 = 3;
+    const FAREWELLS: u32 = 16;
 
     /// A client that brings and wants what the catalog says.
     #[must_use]
@@ -298,6 +298,10 @@ impl Node for Client {
         // What came counts before what did not: an answer that comes with its deadline is in time.
         if due.is_some_and(|due| due <= now) {
             self.tick(now, out);
+        }
+        // Whatever happened: a client that lacks something asks for it, or knows when it will.
+        if self.download.flights.is_empty() && self.download.starving.is_none() {
+            self.download.fill(now, &mut self.shared, out);
         }
         self.download.speak(now, &self.shared, out);
     }

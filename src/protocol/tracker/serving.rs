@@ -7,8 +7,8 @@ use super::roster::Presence;
 use super::{Phase, Repeat, Tracker};
 use crate::metainfo::{PieceIndex, TorrentId};
 use crate::protocol::{
-    Answer, Change, Described, More, Need, Observed, Outbox, Outcome, Pieces, Publication, Rank, Report, Swarm, Time,
-    Version, seeded,
+    Answer, Change, Described, Ending, More, Need, Observed, Outbox, Outcome, Pieces, Publication, Rank, Report, Swarm,
+    Time, Version, seeded,
 };
 
 /// About how many bytes of hashes an answer carries.
@@ -101,13 +101,13 @@ impl Tracker {
     }
 
     /// Lets all start at once, when all have spoken.
-    pub(super) fn start_if_all_spoke(&mut self, _now: Time, out: &mut Outbox) {
+    pub(super) fn start_if_all_spoke(&mut self, now: Time, out: &mut Outbox) {
         let gathering = matches!(self.phase, Phase::Gathering { .. });
         if !gathering || self.roster.live().any(|(_, client)| client.presence != Presence::Registered) {
             return;
         }
         if self.given_up {
-            return self.stop(crate::protocol::Ending::GivenUp, out);
+            return self.stop(now, Ending::GivenUp, out);
         }
         self.phase = Phase::Running;
         let waiting: Vec<(Rank, u32)> =
