@@ -94,6 +94,7 @@ impl Client {
 
     fn change_term(&mut self, now: Time, term: Term, out: &mut Outbox) {
         self.shared.term = term;
+        self.download.calls.turn_to_another();
         self.download.register(now);
         out.tell(Observed::TermChanged { term, tracker: self.shared.tracker() });
     }
