@@ -150,6 +150,7 @@ mod tests {
             since: 17,
             received: vec![Received { from: Rank(4), pieces: pieces() }],
             suspects: vec![Rank(200)],
+            useless: vec![Rank(3)],
             need: Need::Starving,
         }
     }
