@@ -126,13 +126,13 @@ fn size_of_report(report: &Report) -> u64 {
 
 fn size_of_answer(answer: &Answer) -> u64 {
     match answer {
-        Answer::Start | Answer::Wait | Answer::Noted | Answer::Unknown => 1,
+        Answer::Start { .. } | Answer::Wait | Answer::Noted | Answer::Unknown => 1,
         Answer::Joined { files, swarm } => {
             let files: usize = files
                 .iter()
                 .map(|file| match file {
                     Described::Known { hashes, .. } => 12 + hashes.total_bytes() + hashes.len(),
-                    Described::Unowned | Described::Conflict => 1,
+                    Described::Unowned | Described::Awaited | Described::Conflict => 1,
                 })
                 .sum();
             files as u64 + size_of_swarm(swarm)
