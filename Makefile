@@ -8,7 +8,7 @@ MPIS ?= $(shell scripts/with-mpi --available)
 SAMPLE ?= inputs/tutorial
 # How long `make soak` and `make soak-real` try to break it.
 SWARMS ?= 100000
-RUNS ?= 50
+REPEATS ?= 50
 
 .PHONY: build run test check lint bench soak soak-real setup clean help
 
@@ -33,8 +33,8 @@ bench: build ## measure what benches/README.md lists
 soak: build ## many seeded faulty swarms in virtual time (SWARMS=100000)
 	./tema3 soak --swarms $(SWARMS)
 
-soak-real: setup ## each story many times under mpirun, with each MPI (RUNS=50)
-	TEMA3_RUNS=$(RUNS) scripts/test-all --only-mpirun $(MPIS)
+soak-real: setup ## each story many times under mpirun, with each MPI (REPEATS=50)
+	TEMA3_REPEATS=$(REPEATS) scripts/test-all --only-mpirun $(MPIS)
 
 setup: ## install what is missing, where that is possible
 	@scripts/setup

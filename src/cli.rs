@@ -13,6 +13,7 @@ pub use quantity::{Delay, QuantityError, Rate};
 pub use segments::{Segments, SegmentsError};
 
 use crate::assignment::Twist;
+use crate::sim::Case;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -151,6 +152,9 @@ pub struct SoakArgs {
     /// The seed of the first; each next swarm has the next
     #[arg(long, value_name = "S", default_value_t = 1)]
     pub seed: u64,
+    /// Run only this case, as a failure names it, and tell every event and decision
+    #[arg(long, value_name = "CASE", conflicts_with_all = ["swarms", "seed"])]
+    pub case: Option<Case>,
 }
 
 /// Which record to run again.

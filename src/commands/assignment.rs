@@ -4,12 +4,14 @@ use std::io;
 
 use super::catalog::{catalog, refusal};
 use super::ending::Ending;
+use super::naming::Naming;
 use super::{Exit, Launch, complain};
 use crate::assignment::{HashList, Input};
 use crate::cli::{AssignmentArgs, ProgressWhen};
 use crate::net::mpi::{self, Options, World};
+use crate::net::record::Recorded;
 use crate::net::shaping::Limits;
-use crate::protocol::{Catalog, Config, Incarnation, Member, Patience, Policy, Rank, TRACKER};
+use crate::protocol::{Catalog, Config, Incarnation, Member, Node, Outcome, Patience, Policy, Rank, TRACKER};
 use crate::report::{Events, Explain, Names, Observer, Observers, Progress, StatusFile, SummaryFile, SummaryText};
 
 /// A tracker and two clients: less is no swarm.
@@ -49,9 +51,10 @@ pub(super) fn leave_together(exit: Exit) -> Exit {
     }
 }
 
+/// Runs this rank's node to its end.
 fn take_part(args: &AssignmentArgs, mut world: World) -> ! {
     let rank = world.rank();
-    let (catalog, mut storage) = bring(args, rank);
+    let (catalog, storage) = bring(args, rank);
     let config = Config {
         rank,
         world: world.size(),
@@ -60,20 +63,41 @@ fn take_part(args: &AssignmentArgs, mut world: World) -> ! {
         policy: Policy::assignment(),
         patience: Patience::job(),
     };
-    let mut observers = observers(args, rank);
+    let names = Names::new();
+    let mut observers = observers(args, rank, &names);
     let mut ending = Ending::default();
-    let mut node = Member::new(config, catalog);
     let mut observer = |now, observed: &_| {
         ending.observe(observed);
         observers.observe(now, observed);
     };
-    if let Err(error) = world.drive(&mut node, &mut storage, &mut observer, &options(args, rank)) {
-        complain(&error);
-        world.abort(crate::protocol::Outcome::Bug.code());
+    let mut storage = Naming { storage, names };
+    let options = options(args, rank);
+    let mut drive = |node: &mut dyn Node| world.drive(node, &mut storage, &mut observer, &options);
+    let driven = match begin_record(args, &config, &catalog) {
+        None => drive(&mut Member::new(config, catalog)),
+        Some(mut recorded) => {
+            let driven = drive(&mut recorded);
+            if let Err((path, error)) = recorded.finish() {
+                log::warn!("{}: the record is not whole: {error}", path.display());
+            }
+            driven
+        }
+    };
+    if let Err(error) = driven {
+        complain(error);
+        world.abort(Outcome::Bug.code());
     }
     drop(observers);
     ending.reasons().for_each(|reason| eprintln!("{reason}"));
     world.finalize(ending.outcome().code())
+}
+
+/// The node with its record, where one is wanted and can be begun.
+fn begin_record(args: &AssignmentArgs, config: &Config, catalog: &Catalog) -> Option<Recorded<Member>> {
+    let folder = args.record.as_ref()?;
+    let node = Member::new(config.clone(), catalog.clone());
+    let begun = std::fs::create_dir_all(folder).and_then(|()| Recorded::new(folder, config, catalog, node));
+    begun.map_err(|error| log::warn!("{}: no record is written: {error}", folder.display())).ok()
 }
 
 /// What this rank brings to the swarm, and where it keeps what it gets. The tracker's rank reads no input.
@@ -99,7 +123,7 @@ fn options(args: &AssignmentArgs, rank: Rank) -> Options {
 
 /// Those who watch this rank. Most of them write where the run ends: on the tracker's rank, which a rank cannot know of
 /// itself beforehand.
-fn observers(args: &AssignmentArgs, rank: Rank) -> Observers {
+fn observers(args: &AssignmentArgs, rank: Rank, names: &Names) -> Observers {
     let mut observers = Observers::new();
     match args.progress {
         ProgressWhen::Auto => observers.add(Progress::on_terminal()),
@@ -107,10 +131,10 @@ fn observers(args: &AssignmentArgs, rank: Rank) -> Observers {
         ProgressWhen::Never => {}
     }
     if args.explain {
-        observers.add(Explain::new(rank, Names::new(), io::stdout()));
+        observers.add(Explain::new(rank, names.clone(), io::stdout()));
     }
     if let Some(folder) = &args.events {
-        match Events::create(folder, rank, Names::new()) {
+        match Events::create(folder, rank, names.clone()) {
             Ok(events) => observers.add(events),
             Err(error) => log::warn!("{}: no events are written: {error}", folder.display()),
         }

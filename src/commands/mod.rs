@@ -12,6 +12,10 @@ mod exit;
 mod generate;
 mod launch;
 mod log;
+#[cfg(feature = "mpi")]
+mod naming;
+mod replay;
+mod soak;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -43,7 +47,8 @@ fn run_command(cli: &Cli, launch: Launch) -> Exit {
     match &cli.command {
         None => assignment::run(&cli.assignment, launch),
         Some(Command::Generate(args)) => generate::run(args),
-        Some(_) => todo!(),
+        Some(Command::Soak(args)) => soak::run(args),
+        Some(Command::Replay(args)) => replay::run(args),
     }
 }
 

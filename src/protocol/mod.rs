@@ -9,6 +9,8 @@ mod client;
 mod config;
 mod event;
 mod holdings;
+#[cfg(test)]
+mod hostile;
 mod member;
 mod message;
 mod node;

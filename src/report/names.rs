@@ -1,16 +1,18 @@
 //! The names of torrents and peers, as a reader sees them.
 
+use std::cell::RefCell;
 use std::collections::HashMap;
 use std::fmt::Write as _;
+use std::rc::Rc;
 
 use crate::metainfo::TorrentId;
 use crate::protocol::{Observed, Rank};
 
-/// Knows torrents by name. Those that are wanted say theirs when they are joined; those that are only owned are told at
-/// the start.
+/// Knows torrents by name. Those that are wanted say theirs when they are joined; those that are only owned must be told.
+/// All clones know what one of them learns.
 #[derive(Clone, Debug, Default)]
 pub struct Names {
-    torrents: HashMap<TorrentId, String>,
+    torrents: Rc<RefCell<HashMap<TorrentId, String>>>,
 }
 
 impl Names {
@@ -22,7 +24,7 @@ impl Names {
 
     /// Notes a torrent's name.
     pub fn learn(&mut self, torrent: TorrentId, name: &str) {
-        self.torrents.insert(torrent, name.to_owned());
+        self.torrents.borrow_mut().insert(torrent, name.to_owned());
     }
 
     /// Notes what a step says about names.
@@ -35,13 +37,13 @@ impl Names {
     /// A torrent's name; its number where the name was never said.
     #[must_use]
     pub fn of(&self, torrent: TorrentId) -> String {
-        self.torrents.get(&torrent).cloned().unwrap_or_else(|| torrent.to_string())
+        self.torrents.borrow().get(&torrent).cloned().unwrap_or_else(|| torrent.to_string())
     }
 }
 
 impl FromIterator<(TorrentId, String)> for Names {
     fn from_iter<I: IntoIterator<Item = (TorrentId, String)>>(torrents: I) -> Self {
-        Self { torrents: torrents.into_iter().collect() }
+        Self { torrents: Rc::new(RefCell::new(torrents.into_iter().collect())) }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::fault::{Fate, Subject};
 use crate::metainfo::PieceIndex;
-use crate::protocol::{Body, Decision, Event, Node, Observed, Rank, Time};
+use crate::protocol::{Decision, Event, Node, Observed, Rank, Time};
 use crate::storage::Storage;
 
 use super::checkers::{Invariant, Kept};
@@ -21,12 +21,8 @@ impl<N: Node, S: Storage> Simulation<'_, N, S> {
             }
             Decision::Send { to, message } => {
                 let (subject, bytes) = (Subject::of(&message), network::size(&message));
-                let rejects = matches!(message.body, Body::Reject { .. });
-                let Some(departure) = self.send(rank, to, subject, bytes, Load::Message(message)) else {
+                if self.send(rank, to, subject, bytes, Load::Message(message)).is_none() {
                     return Alive::No;
-                };
-                if rejects {
-                    self.tell_sent(departure, rank, to);
                 }
             }
             Decision::SendPiece { to, slot, torrent, piece } => {
@@ -55,7 +51,10 @@ impl<N: Node, S: Storage> Simulation<'_, N, S> {
             }
             Decision::Close { torrent } => {
                 let event = match host.storage.close(torrent) {
-                    Ok(()) => Event::Closed { torrent },
+                    Ok(()) => {
+                        self.judge.truth.of_mut(rank).finish(torrent);
+                        Event::Closed { torrent }
+                    }
                     Err(_) => Event::WriteFailed { torrent },
                 };
                 self.look_at_closed(rank, &event);

@@ -157,6 +157,12 @@ impl Scenario {
         Self { hardware, faults, mishaps: Vec::new(), ..self.clone() }
     }
 
+    /// Whether nothing is to go wrong; slow hardware is not wrong.
+    #[must_use]
+    pub fn is_faultless(&self) -> bool {
+        self.faults.are_none() && self.mishaps.is_empty()
+    }
+
     /// What the storage of a client that brings these files holds.
     #[must_use]
     pub fn model_storage(&self, brought: &[Owned]) -> Model {

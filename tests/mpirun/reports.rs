@@ -1,1 +1,123 @@
+//! What a run tells: the summary, the status, the events, the narration, the log, the record.
 
+use serde_json::Value;
+use tema3::assignment::{StoryRules, Twist};
+
+use super::job::run_alone;
+use super::stories::{made, small};
+use super::swarm_folder::{Layout, Run};
+
+fn json(run: &Run, file: &str) -> Value {
+    let path = run.folder.path().join(file);
+    serde_json::from_slice(&std::fs::read(&path).unwrap_or_else(|error| panic!("{file}: {error}"))).unwrap()
+}
+
+#[test]
+fn the_summary_counts_what_every_client_had_got_and_served() {
+    let swarm = small(&[]);
+    let run = swarm.run(Layout::InAndOut, &["--summary", "summary.json"]);
+    assert!(run.ended.stdout.contains("exit 0"), "{}", run.ended.stdout);
+    let summary = json(&run, "summary.json");
+    let total = |field: &str| -> u64 {
+        summary["clients"].as_array().unwrap().iter().map(|client| client[field].as_u64().unwrap()).sum()
+    };
+    let lines = swarm.expected.values().map(|bytes| bytes.split(|&byte| byte == b'\n').count() as u64);
+    assert_eq!((total("got"), total("served")), (lines.clone().sum(), lines.sum()));
+    assert_eq!(summary["code"], 0);
+}
+
+#[test]
+fn a_quiet_run_that_goes_well_says_nothing() {
+    let run = small(&[]).run(Layout::InAndOut, &["--quiet"]);
+    assert_eq!((run.ended.code, run.ended.stdout.as_str(), run.ended.stderr.as_str()), (0, "", ""));
+}
+
+#[test]
+fn the_status_says_how_the_run_ended_and_why() {
+    for twist in [None, Some(Twist::Unowned), Some(Twist::BadCount)] {
+        let swarm = small(twist.as_slice());
+        let run = swarm.run(Layout::InAndOut, &["--status", "status.json"]);
+        let status = json(&run, "status.json");
+        assert_eq!(status["code"], swarm.exit);
+        let reason = status["reason"].as_str().unwrap_or_default();
+        assert_eq!(reason.contains("in2.txt:1: "), twist == Some(Twist::BadCount), "{status}");
+    }
+}
+
+#[test]
+fn every_ranks_events_begin_with_its_first_step_and_end_with_its_last() {
+    let run = small(&[]).run(Layout::InAndOut, &["--events", "events"]);
+    for rank in 0..4 {
+        let lines = std::fs::read_to_string(run.folder.path().join(format!("events/rank{rank}.jsonl"))).unwrap();
+        let steps: Vec<Value> = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        assert!(steps.iter().all(|step| step["rank"] == rank && step["v"] == 1));
+        assert_eq!(steps.last().unwrap()["event"], "left");
+        if rank > 0 {
+            assert_eq!(steps[0]["event"], "init");
+        }
+    }
+}
+
+#[test]
+fn an_update_follows_every_ten_segments() {
+    let run = small(&[]).run(Layout::InAndOut, &["--events", "events"]);
+    for rank in 1..4 {
+        let lines = std::fs::read_to_string(run.folder.path().join(format!("events/rank{rank}.jsonl"))).unwrap();
+        let mut since = 0;
+        for step in lines.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()) {
+            match step["event"].as_str().unwrap() {
+                "segment" => since += 1,
+                "update" | "file_finished" => since = 0,
+                _ => {}
+            }
+            assert!(since <= 10, "rank {rank}: {since} segments without an update");
+        }
+    }
+}
+
+#[test]
+fn the_narration_and_the_log_say_which_rank_speaks() {
+    let run = small(&[]).run(Layout::InAndOut, &["--explain", "--quiet", "-vv"]);
+    for rank in 1..4 {
+        assert!(run.ended.stdout.contains(&format!("rank {rank}")), "{}", run.ended.stdout);
+    }
+    let strangers = run.ended.stderr.lines().filter(|line| !line.starts_with("tema3 rank "));
+    assert_eq!(strangers.collect::<Vec<_>>(), [""; 0]);
+}
+
+#[test]
+fn odd_hashes_are_warned_of_and_traded() {
+    let run = small(&[Twist::OddHashes]).check(Layout::InAndOut);
+    assert!(run.ended.stderr.contains("is not 32 hexadecimal digits"), "{}", run.ended.stderr);
+}
+
+#[test]
+fn limits_slow_a_rank_down() {
+    let rules = StoryRules {
+        seed: 1,
+        clients: 2,
+        files: 1,
+        fewest_segments: 100,
+        most_segments: 100,
+        owners: 1,
+        wanters: None,
+        twists: Vec::new(),
+    };
+    let swarm = made(rules);
+    let (free, slow) = (swarm.run(Layout::InAndOut, &[]), swarm.run(Layout::InAndOut, &["--limit-up", "4K"]));
+    assert_eq!((free.ended.code, slow.ended.code), (0, 0));
+    // 100 segments of 32 bytes, and what is said around them, at 4,000 bytes a second.
+    assert!(slow.ended.took > free.ended.took + std::time::Duration::from_millis(500), "{:?}", slow.ended.took);
+}
+
+#[test]
+fn a_recorded_run_decides_the_same_when_it_is_replayed() {
+    for twist in [None, Some(Twist::Unowned)] {
+        let swarm = small(twist.as_slice());
+        let run = swarm.run(Layout::InAndOut, &["--record", "record"]);
+        assert_eq!(run.ended.code, swarm.exit, "{}", run.ended.stderr);
+        let replayed = run_alone(run.folder.path(), ["replay", "record"]);
+        assert_eq!(replayed.code, 0, "{}", replayed.stderr);
+        assert!(replayed.stdout.contains("4 ranks"), "{}", replayed.stdout);
+    }
+}

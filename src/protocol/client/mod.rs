@@ -52,7 +52,7 @@ enum End {
 impl Client {
     /// How often it says that it has drained before it leaves without an answer: everybody has been told to stop by
     /// then, so nobody misses it.
-    const FAREWELLS: u32 = 3;
+    const FAREWELLS: u32 = 16;
 
     /// A client that brings and wants what the catalog says.
     #[must_use]
@@ -94,6 +94,7 @@ impl Client {
 
     fn change_term(&mut self, now: Time, term: Term, out: &mut Outbox) {
         self.shared.term = term;
+        self.download.calls.turn_to_another();
         self.download.register(now);
         out.tell(Observed::TermChanged { term, tracker: self.shared.tracker() });
     }
@@ -111,6 +112,48 @@ impl Client {
         self.change_term(now, next.expect("the own rank is never silent"), out);
     }
 
+    fn hear(&mut self, now: Time, event: Event, out: &mut Outbox) {
+        let Self { shared, download, upload, .. } = self;
+        match event {
+            Event::Start => download.register(now),
+            Event::Timeout => {}
+            Event::Message { from, .. } | Event::Garbled { from } | Event::Piece { from, .. }
+                if from.0 >= shared.config.world
+                    || from == shared.config.rank && !matches!(event, Event::Message { .. }) => {}
+            Event::Message { from, message } => self.message(now, from, message, out),
+            Event::Garbled { from } => {
+                out.tell(Observed::Misbehaved { from, how: "sent what is no message".into() });
+            }
+            Event::Piece { from, slot, arrival } => {
+                if shared.peers.get(from).hear_piece(now) == Heard::Recovered {
+                    out.tell(Observed::Recovered { rank: from });
+                }
+                download.piece(now, from, slot, arrival, shared, out);
+            }
+            Event::Sent { .. } => upload.sent(shared, out),
+            Event::ReadFailed { to, slot, torrent, piece } => {
+                let wish = Wish { from: to, slot, torrent, piece, manner: Manner::Insistent };
+                upload.unreadable(wish, shared, out);
+            }
+            Event::Closed { torrent } => download.closed(now, torrent, shared, out),
+            Event::WriteFailed { torrent } => download.unwritable(now, torrent, shared, out),
+            Event::Drained { traffic } => self.drained(traffic),
+            Event::PeerLost { rank } => {
+                download.peer_gone(rank, shared, out);
+                upload.forget(rank);
+            }
+            Event::Stop { cause } => {
+                let (outcome, reason) = match cause {
+                    StopCause::Signal => (Outcome::Interrupted, "a signal asked for the end"),
+                    StopCause::TimeLimit => (Outcome::TimeLimit, "the time limit was reached"),
+                };
+                if matches!(self.end, End::Running) {
+                    download.abort(now, outcome, reason.into());
+                }
+            }
+        }
+    }
+
     fn message(&mut self, now: Time, from: Rank, message: Message, out: &mut Outbox) {
         match self.shared.peers.get(from).hear(now, message.incarnation) {
             Heard::Outlived => return,
@@ -118,6 +161,7 @@ impl Client {
             Heard::Reborn => {
                 self.download.peer_gone(from, &mut self.shared, out);
                 self.upload.forget(from);
+                self.download.fill(now, &mut self.shared, out);
             }
             Heard::AsEver => {}
         }
@@ -133,7 +177,12 @@ impl Client {
                 }
             }
             Body::Stop { outcome, ending } if from_tracker => self.stop(now, outcome, ending, out),
-            Body::Exit { outcome } if from_tracker => self.leave(outcome, out),
+            Body::Exit { outcome } if from_tracker => {
+                // Whoever is told to leave before it has stopped was thought lost.
+                let own = download.finish(Shortage::Real, shared).outcome;
+                let early = matches!(self.end, End::Running | End::Draining { .. });
+                self.leave(if early { outcome.max(own) } else { outcome }, out);
+            }
             Body::Ping => shared.send(from, Body::Pong, out),
             // From a tracker of another term: it will learn.
             Body::Answer { .. } | Body::Stop { .. } | Body::Exit { .. } => {}
@@ -243,7 +292,7 @@ impl Client {
             return None;
         }
         let requests = self.download.next_request_due(self.now, &self.shared);
-        let times = [self.download.calls.next_due(), self.keepalive_due(), self.download.starving, requests];
+        let times = [self.download.calls.next_due(), self.keepalive_due(), requests];
         times.into_iter().flatten().min()
     }
 }
@@ -252,47 +301,14 @@ impl Node for Client {
     fn handle(&mut self, now: Time, event: Event, out: &mut Outbox) {
         let due = self.due();
         let now = self.own_time(now);
+        self.hear(now, event, out);
+        // What came counts before what did not: an answer that comes with its deadline is in time.
         if due.is_some_and(|due| due <= now) {
             self.tick(now, out);
         }
-        let Self { shared, download, upload, .. } = self;
-        match event {
-            Event::Start => download.register(now),
-            Event::Timeout => {}
-            Event::Message { from, .. } | Event::Garbled { from } | Event::Piece { from, .. }
-                if from.0 >= shared.config.world
-                    || from == shared.config.rank && !matches!(event, Event::Message { .. }) => {}
-            Event::Message { from, message } => self.message(now, from, message, out),
-            Event::Garbled { from } => {
-                out.tell(Observed::Misbehaved { from, how: "sent what is no message".into() });
-            }
-            Event::Piece { from, slot, arrival } => {
-                if shared.peers.get(from).hear_piece(now) == Heard::Recovered {
-                    out.tell(Observed::Recovered { rank: from });
-                }
-                download.piece(now, from, slot, arrival, shared, out);
-            }
-            Event::Sent { .. } => upload.sent(shared, out),
-            Event::ReadFailed { to, slot, torrent, piece } => {
-                let wish = Wish { from: to, slot, torrent, piece, manner: Manner::Insistent };
-                upload.unreadable(wish, shared, out);
-            }
-            Event::Closed { torrent } => download.closed(now, torrent, shared, out),
-            Event::WriteFailed { torrent } => download.unwritable(now, torrent, shared, out),
-            Event::Drained { traffic } => self.drained(traffic),
-            Event::PeerLost { rank } => {
-                download.peer_gone(rank, shared, out);
-                upload.forget(rank);
-            }
-            Event::Stop { cause } => {
-                let (outcome, reason) = match cause {
-                    StopCause::Signal => (Outcome::Interrupted, "a signal asked for the end"),
-                    StopCause::TimeLimit => (Outcome::TimeLimit, "the time limit was reached"),
-                };
-                if matches!(self.end, End::Running) {
-                    download.abort(now, outcome, reason.into());
-                }
-            }
+        // Whatever happened: a client that lacks something asks for it, or knows when it will.
+        if self.download.starving.is_none() && self.download.is_idle(&self.shared) {
+            self.download.fill(now, &mut self.shared, out);
         }
         self.download.speak(now, &self.shared, out);
     }

@@ -9,7 +9,9 @@ use crate::protocol::{
 
 impl Tracker {
     /// How often a client is told to stop before it is taken to be lost.
-    const FAREWELLS: u32 = 5;
+    const FAREWELLS: u32 = 20;
+    /// What is said again is said in this part of the patience with a call.
+    const HASTE: u32 = 4;
     /// A client is lost after so many times the patience with it.
     const LOST_AFTER: u32 = 3;
 
@@ -19,12 +21,19 @@ impl Tracker {
         match self.phase {
             Phase::Gathering { until } => self.check_gathering(now, until, out),
             Phase::Running => {
-                self.check_silent(now, out);
+                if self.check_silent(now, out) {
+                    self.check_at = now + self.config.patience.call / Self::HASTE;
+                }
                 self.end_if_done(now, out);
             }
             Phase::Stopping { ending, outcome, told } => {
-                self.check_at = now + self.config.patience.call;
+                self.check_at = now + self.config.patience.call / Self::HASTE;
                 self.say_stop_again(now, (ending, outcome, told), out);
+            }
+            Phase::Leaving { until } => {
+                if now >= until {
+                    self.phase = Phase::Left;
+                }
             }
             Phase::Left => {}
         }
@@ -47,7 +56,8 @@ impl Tracker {
         self.start_if_all_spoke(now, out);
     }
 
-    fn check_silent(&mut self, now: Time, out: &mut Outbox) {
+    /// Pings who is silent; tells whether anybody is.
+    fn check_silent(&mut self, now: Time, out: &mut Outbox) -> bool {
         let patience = self.config.patience.client;
         let silent: Vec<(Rank, Time)> = self
             .roster
@@ -55,6 +65,7 @@ impl Tracker {
             .map(|(rank, client)| (rank, client.heard))
             .filter(|(_, heard)| now.since(*heard) >= patience)
             .collect();
+        let any = !silent.is_empty();
         for (rank, heard) in silent {
             if now.since(heard) >= patience * Self::LOST_AFTER {
                 self.mark_lost(rank, out);
@@ -62,6 +73,7 @@ impl Tracker {
                 self.send(rank, Body::Ping, out);
             }
         }
+        any
     }
 
     /// Asks a client that others think silent whether it lives, unless it was heard just now.
@@ -80,7 +92,7 @@ impl Tracker {
             self.mark_lost(rank, out);
             self.start_if_all_spoke(now, out);
             self.end_if_done(now, out);
-            self.leave_if_drained(out);
+            self.leave_if_drained(now, out);
         }
     }
 
@@ -105,43 +117,54 @@ impl Tracker {
             out.tell(Observed::Aborted { rank: from, outcome, reason });
         }
         self.answer(from, sequence, Answer::Noted, out);
-        self.give_up(outcome, out);
+        self.give_up(now, outcome, out);
         self.start_if_all_spoke(now, out);
     }
 
     /// Ends the run early; before the start only once all have spoken, so that everybody's complaint is heard.
-    pub(super) fn give_up(&mut self, outcome: Outcome, out: &mut Outbox) {
+    pub(super) fn give_up(&mut self, now: Time, outcome: Outcome, out: &mut Outbox) {
         self.outcome = self.outcome.max(outcome);
         self.given_up = true;
         let wait = matches!(self.phase, Phase::Gathering { .. }) && outcome == Outcome::BadInput;
         if !wait {
-            self.stop(Ending::GivenUp, out);
+            self.stop(now, Ending::GivenUp, out);
         }
     }
 
     /// Ends the run when nothing more is to be had: each client has finished, or has starved for long enough.
     pub(super) fn end_if_done(&mut self, now: Time, out: &mut Outbox) {
-        let patience = self.config.patience.starving;
         let done = self.phase == Phase::Running
-            && self.roster.live().all(|(_, client)| {
-                let starved = client.starving.is_some_and(|since| now.since(since) >= patience);
-                client.presence == Presence::Registered && (client.finished.is_some() || starved)
+            && self.roster.live().all(|(rank, client)| {
+                client.presence == Presence::Registered && (client.finished.is_some() || self.starved(now, rank))
             });
         if done {
-            self.stop(Ending::Done, out);
+            self.stop(now, Ending::Done, out);
         }
     }
 
+    /// Whether a client has starved for long enough, still says so, and nobody came who could feed it.
+    fn starved(&self, now: Time, rank: Rank) -> bool {
+        let patience = &self.config.patience;
+        let starving = self.roster.get(rank).and_then(|client| client.starving.as_ref());
+        starving.is_some_and(|starving| {
+            let (long, lately) = (now.since(starving.since), now.since(starving.last));
+            long >= patience.starving && lately <= patience.call * 2 && !self.could_be_fed(rank, &starving.useless)
+        })
+    }
+
     /// Tells all to stop.
-    pub(super) fn stop(&mut self, ending: Ending, out: &mut Outbox) {
-        if matches!(self.phase, Phase::Stopping { .. } | Phase::Left) {
+    pub(super) fn stop(&mut self, now: Time, ending: Ending, out: &mut Outbox) {
+        if matches!(self.phase, Phase::Stopping { .. }) || self.is_over() {
             return;
+        }
+        if ending == Ending::Done && self.roster.live().any(|(_, client)| client.finished.is_none()) {
+            self.outcome = self.outcome.max(Outcome::Incomplete);
         }
         let outcome = self.worst();
         self.phase = Phase::Stopping { ending, outcome, told: 1 };
         self.say_stop(outcome, ending, out);
         out.push(Decision::Drain);
-        self.leave_if_drained(out);
+        self.leave_if_drained(now, out);
     }
 
     fn say_stop(&mut self, outcome: Outcome, ending: Ending, out: &mut Outbox) {
@@ -163,12 +186,13 @@ impl Tracker {
         for (rank, _) in self.roster.live().filter(|(_, client)| client.drained.is_none()) {
             self.send(rank, Body::Ping, out);
         }
-        self.leave_if_drained(out);
+        self.leave_if_drained(now, out);
     }
 
     /// A client has stopped and closed everything.
     pub(super) fn drained(
         &mut self,
+        now: Time,
         from: Rank,
         sequence: u32,
         repeat: Repeat,
@@ -184,23 +208,36 @@ impl Tracker {
             }
             self.roster.entry(from).drained = Some((finish, traffic));
         }
-        self.leave_if_drained(out);
+        self.leave_if_drained(now, out);
     }
 
     /// Tells all to leave with the agreed outcome, once all that live have drained.
-    fn leave_if_drained(&mut self, out: &mut Outbox) {
+    fn leave_if_drained(&mut self, now: Time, out: &mut Outbox) {
         let stopping = matches!(self.phase, Phase::Stopping { .. });
         if !stopping || self.roster.live().any(|(_, client)| client.drained.is_none()) {
             return;
         }
         self.outcome = self.worst();
         let live: Vec<Rank> = self.roster.live().map(|(rank, _)| rank).collect();
-        out.tell(Observed::Summary(Box::new(self.summary(live.len()))));
-        for rank in live {
+        for &rank in &live {
             self.send(rank, Body::Exit { outcome: self.outcome }, out);
         }
-        self.phase = Phase::Left;
+        out.tell(Observed::Summary(Box::new(self.summary(live.len()))));
+        self.phase = if self.lossy { Phase::Leaving { until: self.quiet_from(now) } } else { Phase::Left };
+        self.check_at = self.quiet_from(now);
         out.tell(Observed::Left { outcome: self.outcome });
+    }
+
+    /// A client has not heard that it can leave.
+    pub(super) fn say_exit_again(&mut self, now: Time, to: Rank, out: &mut Outbox) {
+        self.send(to, Body::Exit { outcome: self.outcome }, out);
+        self.phase = Phase::Leaving { until: self.quiet_from(now) };
+        self.check_at = self.quiet_from(now);
+    }
+
+    /// When a client that had something to say would have said it again, several times.
+    fn quiet_from(&self, now: Time) -> Time {
+        now + self.config.patience.call * 2
     }
 
     /// The worst that anybody knows.

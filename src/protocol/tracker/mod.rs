@@ -34,6 +34,8 @@ pub struct Tracker {
     outcome: Outcome,
     /// The run is given up, though the end may still have to wait for the start.
     given_up: bool,
+    /// Somebody had to say something twice.
+    lossy: bool,
     progress: Progress,
     /// What this rank had sent when it drained.
     traffic: Traffic,
@@ -57,7 +59,10 @@ enum Phase {
     Running,
     /// All have been told to stop, so many times.
     Stopping { ending: Ending, outcome: Outcome, told: u32 },
-    /// All have been told to leave.
+    /// All have been told to leave. Where messages are lost, some may not have heard it: it is said again to whoever
+    /// asks, until nobody has for a while.
+    Leaving { until: Time },
+    /// Nobody is left to talk to.
     Left,
 }
 
@@ -80,6 +85,7 @@ impl Tracker {
             phase,
             outcome,
             given_up: false,
+            lossy: false,
             progress,
             traffic,
             time,
@@ -97,6 +103,11 @@ impl Tracker {
     #[must_use]
     pub fn outcome(&self) -> Option<Outcome> {
         (self.phase == Phase::Left).then_some(self.outcome)
+    }
+
+    /// Whether the run is over, though somebody may still have to hear it.
+    fn is_over(&self) -> bool {
+        matches!(self.phase, Phase::Leaving { .. } | Phase::Left)
     }
 
     fn begin(&mut self, now: Time, out: &mut Outbox) {
@@ -171,11 +182,13 @@ impl Tracker {
         }
         let repeat = if sequence == client.sequence { Repeat::Yes } else { Repeat::No };
         client.sequence = sequence;
+        self.lossy |= repeat == Repeat::Yes;
         let registered = client.presence == roster::Presence::Registered;
         match (call, self.phase) {
             (Call::Drained { finish, traffic }, Phase::Stopping { .. }) => {
-                self.drained(from, sequence, repeat, (finish, traffic), out);
+                self.drained(now, from, sequence, repeat, (finish, traffic), out);
             }
+            (_, Phase::Leaving { .. }) => self.say_exit_again(now, from, out),
             (_, Phase::Stopping { ending, outcome, .. }) => self.send(from, Body::Stop { outcome, ending }, out),
             (Call::Publish { files, more }, _) => self.publish(now, from, sequence, repeat, (files, more), out),
             (Call::Abort { outcome, reason }, _) => self.abort(now, from, sequence, (outcome, reason), out),
@@ -231,7 +244,7 @@ impl Node for Tracker {
                     StopCause::TimeLimit => (Outcome::TimeLimit, "the time limit was reached"),
                 };
                 out.tell(Observed::Aborted { rank: self.config.rank, outcome, reason: reason.into() });
-                self.give_up(outcome, out);
+                self.give_up(now, outcome, out);
             }
             Event::Timeout
             | Event::Sent { .. }

@@ -11,6 +11,8 @@ pub(super) struct Accounts {
     lives: Vec<Life>,
     /// Pieces that each client brought.
     had: Vec<u64>,
+    /// The tracker's summary, which says in advance what is still to be sent.
+    summary: Option<Summary>,
 }
 
 /// What one life of a node was seen doing.
@@ -39,7 +41,11 @@ impl Accounts {
     pub(super) fn new(scenario: &Scenario) -> Self {
         let had =
             |catalog: &crate::protocol::Catalog| catalog.owned.iter().map(|owned| u64::from(owned.held.count())).sum();
-        Self { lives: vec![Life::default(); scenario.catalogs.len()], had: scenario.catalogs.iter().map(had).collect() }
+        Self {
+            lives: vec![Life::default(); scenario.catalogs.len()],
+            had: scenario.catalogs.iter().map(had).collect(),
+            summary: None,
+        }
     }
 
     fn told(&mut self, moment: Moment, observed: &Observed) -> Result<(), String> {
@@ -61,7 +67,7 @@ impl Accounts {
             }
             Observed::Wasted { .. } => life.wasted[TOLD] += 1,
             Observed::Served { .. } => life.served[TOLD] += 1,
-            Observed::Summary(ref summary) => return self.compare(moment, summary),
+            Observed::Summary(ref summary) => self.summary = Some(Summary::clone(summary)),
             _ => {}
         }
         Ok(())
@@ -69,9 +75,6 @@ impl Accounts {
 
     /// The tracker's summary is exact where no node was lost and every message came.
     fn compare(&self, moment: Moment, summary: &Summary) -> Result<(), String> {
-        if !moment.scenario.mishaps.is_empty() || !moment.scenario.faults.are_none() {
-            return Ok(());
-        }
         let truth = moment.truth;
         if summary.clients.len() + 1 != self.lives.len() {
             return Err(format!("the summary has {} clients", summary.clients.len()));
@@ -89,7 +92,7 @@ impl Accounts {
         }
         let traded: u64 = truth.nodes().flat_map(|(_, node)| &node.received_from).sum();
         let messages: u64 = truth.nodes().map(|(_, node)| node.messages).sum();
-        if summary.traded != traded || summary.messages > messages {
+        if summary.traded != traded || summary.messages != messages {
             return Err(format!(
                 "{} traded and {} messages: in truth {traded} and {messages}",
                 summary.traded, summary.messages
@@ -154,6 +157,14 @@ impl Checker for Accounts {
             _ => {}
         }
         Ok(())
+    }
+
+    fn ended(&mut self, moment: Moment) -> Result<(), String> {
+        match &self.summary {
+            Some(summary) if moment.scenario.is_faultless() => self.compare(moment, summary),
+            None if moment.scenario.is_faultless() => Err("the tracker left without a summary".to_owned()),
+            _ => Ok(()),
+        }
     }
 
     fn crashed(&mut self, moment: Moment) {

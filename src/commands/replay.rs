@@ -1,0 +1,43 @@
+//! `replay`: runs a record again and proves that every rank decides the same.
+
+use std::path::{Path, PathBuf};
+
+use super::{Exit, complain};
+use crate::cli::ReplayArgs;
+use crate::net::record::path_of;
+use crate::net::replay::{ReplayError, replay};
+use crate::protocol::{Member, Outcome, Rank};
+
+/// Goes through the records of all ranks, and says of the first that does not come out as it was.
+pub(super) fn run(args: &ReplayArgs) -> Exit {
+    let records = records_in(&args.folder);
+    if records.is_empty() {
+        complain(format_args!("{}: no records; make some with --record DIR", args.folder.display()));
+        return Exit::Ran(Outcome::BadInput);
+    }
+    let mut events = 0;
+    for record in &records {
+        match replay(record, Member::new) {
+            Ok(replayed) => events += replayed.events,
+            Err(error) => {
+                complain(format_args!("{}: {error}", record.display()));
+                return Exit::Ran(worth(&error));
+            }
+        }
+    }
+    println!("{} ranks, {events} events: every decision came out byte by byte as it was recorded", records.len());
+    Exit::Ran(Outcome::Complete)
+}
+
+/// The records of ranks 0, 1, 2 and so on, as far as they are there.
+fn records_in(folder: &Path) -> Vec<PathBuf> {
+    (0..).map(|rank| path_of(folder, Rank(rank))).take_while(|path| path.exists()).collect()
+}
+
+fn worth(error: &ReplayError) -> Outcome {
+    match error {
+        ReplayError::Io(_) => Outcome::Disk,
+        ReplayError::Differs(_) => Outcome::Bug,
+        _ => Outcome::BadInput,
+    }
+}

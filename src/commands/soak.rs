@@ -1,0 +1,54 @@
+//! `soak`: very many faulty swarms in virtual time, and each failure as one command that replays it.
+
+use std::io;
+
+use super::{Exit, complain};
+use crate::cli::SoakArgs;
+use crate::protocol::Outcome;
+use crate::sim::checkers::Violation;
+use crate::sim::soak::{Soak, Tally, Verdict, shrink};
+use crate::sim::{Case, Trace};
+
+/// Runs the swarms, or the one case that was asked for.
+pub(super) fn run(args: &SoakArgs) -> Exit {
+    match &args.case {
+        Some(case) => run_one(case),
+        None => run_all(&Soak::new(args.swarms, args.seed)),
+    }
+}
+
+/// Runs one case and tells every event and decision.
+fn run_one(case: &Case) -> Exit {
+    let mut trace = Trace(io::BufWriter::new(io::stdout()));
+    let verdict = Verdict::watched(case, &mut trace, |_| 0);
+    drop(trace);
+    match verdict.violation {
+        Some(violation) => {
+            complain(format_args!("case {case}: {violation}"));
+            Exit::Ran(Outcome::Bug)
+        }
+        None => {
+            println!("case {case}: nothing lost, wrong or stuck");
+            Exit::Ran(Outcome::Complete)
+        }
+    }
+}
+
+fn run_all(soak: &Soak) -> Exit {
+    let tally = soak.run();
+    if let Some((case, violation)) = tally.failures.first() {
+        explain(&tally, case, violation);
+    }
+    println!("{tally}");
+    Exit::Ran(if tally.failures.is_empty() { Outcome::Complete } else { Outcome::Bug })
+}
+
+/// Says what failed, and makes the first failure small enough to be understood.
+fn explain(tally: &Tally, first: &Case, violation: &Violation) {
+    for (case, violation) in &tally.failures {
+        complain(format_args!("seed {case}: {violation}"));
+    }
+    let (smallest, violation) = shrink(first, violation);
+    complain(format_args!("seed {first} shrunk to {smallest}: {violation}"));
+    complain(format_args!("replay it: ./tema3 soak --case {smallest}"));
+}
