@@ -160,6 +160,7 @@ mod tests {
         Swarm {
             version: u64::MAX,
             changes: vec![
+                Change::Anew,
                 Change::Has { rank, pieces: pieces() },
                 Change::HasAll { rank, torrent },
                 Change::Holds { rank, torrent, bits: Bitfield::all(130) },
@@ -181,7 +182,7 @@ mod tests {
             Call::Join { wanted: vec![String::new(), "b".repeat(4000)] },
             Call::Hashes { torrent: TorrentId(1), first: PieceIndex(u32::MAX) },
             Call::Announce(report()),
-            Call::Completed { report: report(), torrents: vec![TorrentId(1)], finished: Some(Outcome::Incomplete) },
+            Call::Completed { report: report(), torrents: vec![TorrentId(1)], finished: Some(Outcome::Interrupted) },
             Call::Abort { outcome: Outcome::BadInput, reason: "in2.txt:4: not a number".into() },
             Call::Drained { finish, traffic: Traffic { messages: 1, bytes: u64::MAX } },
         ]
@@ -191,11 +192,14 @@ mod tests {
         let layout = Layout { pieces: 3, piece_length: 255 };
         let known = Described::Known { torrent: TorrentId(2), layout, hashes: hashes() };
         vec![
-            Answer::Start { torrents: vec![Some(TorrentId(9)), None] },
+            Answer::Start { torrents: vec![None, Some(TorrentId(u32::MAX))] },
             Answer::Wait,
             Answer::Noted,
             Answer::Unknown,
-            Answer::Joined { files: vec![known, Described::Unowned, Described::Conflict], swarm: swarm() },
+            Answer::Joined {
+                files: vec![known, Described::Unowned, Described::Awaited, Described::Conflict],
+                swarm: swarm(),
+            },
             Answer::Hashes { torrent: TorrentId(2), first: PieceIndex(0), hashes: hashes() },
             Answer::Swarm(swarm()),
         ]

@@ -140,6 +140,7 @@ impl Peer {
         self.heard = Some(now);
         if std::mem::take(&mut self.suspected) {
             self.fruitless = 0;
+            self.barren /= 2;
             self.rest_until = now;
             return Heard::Recovered;
         }

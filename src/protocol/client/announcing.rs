@@ -72,7 +72,7 @@ impl Download {
     }
 
     /// Reports all that was not reported yet, in bounded messages.
-    fn announce_all(&mut self, shared: &Shared) {
+    pub(super) fn announce_all(&mut self, shared: &Shared) {
         while self.announced < shared.holdings.journal_len() {
             let stretch = self.announced..shared.holdings.journal_len().min(self.announced + REPORTED);
             self.announced = stretch.end;
@@ -352,6 +352,7 @@ impl Download {
         if !self.somebody_will_do(shared) {
             let stretch = self.announced..self.announced;
             self.calls.want(Pending::Announce { stretch, need: Need::Starving });
+            self.cried = true;
         }
         if !self.unresolved.is_empty() {
             self.calls.want(Pending::Join { names: self.unresolved.clone() });

@@ -38,6 +38,8 @@ pub(super) struct Download {
     pub(super) downloaders: u32,
     /// With nothing to ask for: when to ask the tracker again.
     pub(super) starving: Option<Time>,
+    /// The tracker was told that nobody can help.
+    pub(super) cried: bool,
     /// The worst that happened to this client.
     pub(super) outcome: Outcome,
 }
@@ -74,6 +76,7 @@ impl Download {
             version: 0,
             downloaders: 1,
             starving: None,
+            cried: false,
             outcome: Outcome::Complete,
         }
     }
@@ -124,9 +127,13 @@ impl Download {
         if let Some(state) = self.torrents.get_mut(&torrent) {
             state.picker.take(piece);
         }
-        if !self.close_if_complete(torrent, shared, out) {
-            self.announce_if_due(shared);
+        if self.close_if_complete(torrent, shared, out) {
+            return;
         }
+        if std::mem::take(&mut self.cried) {
+            self.announce_all(shared);
+        }
+        self.announce_if_due(shared);
     }
 
     /// Closes a torrent of which all pieces are held; tells whether it did.

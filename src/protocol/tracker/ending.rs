@@ -168,7 +168,7 @@ impl Tracker {
         let starving = self.roster.get(rank).and_then(|client| client.starving.as_ref());
         starving.is_some_and(|starving| {
             let (long, lately) = (now.since(starving.since), now.since(starving.last));
-            long >= patience.starving && lately <= patience.call * 2 && !self.could_be_fed(rank, &starving.useless)
+            long >= patience.starving && lately <= patience.call && !self.could_be_fed(rank, &starving.useless)
         })
     }
 

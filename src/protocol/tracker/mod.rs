@@ -168,6 +168,7 @@ impl Tracker {
             self.journal.push(Change::Gone { rank: from });
         } else if std::mem::take(&mut client.lost) {
             out.tell(Observed::Recovered { rank: from });
+            self.roster.hope_again();
             for (torrent, bits) in self.register.held_by(from) {
                 self.journal.push(Change::Holds { rank: from, torrent, bits: bits.clone() });
             }

@@ -95,6 +95,11 @@ impl Roster {
         self.clients.iter_mut().map(|(&rank, client)| (rank, client))
     }
 
+    /// Somebody came, or came to hold something: whoever starves must find out anew whether it still does.
+    pub(super) fn hope_again(&mut self) {
+        self.clients.values_mut().for_each(|client| client.starving = None);
+    }
+
     /// Those that are not lost.
     pub(super) fn live(&self) -> impl Iterator<Item = (Rank, &Client)> {
         self.iter().filter(|(_, client)| !client.lost)
