@@ -51,8 +51,8 @@ impl Liar {
         let received =
             (0..self.dice.random_range(0..3)).map(|_| Received { from: self.rank(), pieces: self.pieces() }).collect();
         let suspects = (0..self.dice.random_range(0..3)).map(|_| self.rank()).collect();
-        let need = [Need::Fresh, Need::Starving, Need::Hopeless][self.dice.random_range(0..3)];
-        Report { since: u64::from(self.number()), received, suspects, need }
+        let need = [Need::Fresh, Need::Starving][self.dice.random_range(0..2)];
+        Report { since: u64::from(self.number()), received, suspects, useless: vec![self.rank()], need }
     }
 
     fn swarm(&mut self) -> Swarm {

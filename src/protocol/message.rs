@@ -160,6 +160,8 @@ pub struct Report {
     pub received: Vec<Received>,
     /// Ranks that do not answer.
     pub suspects: Vec<Rank>,
+    /// Ranks that are said to have what is missing, and never gave it.
+    pub useless: Vec<Rank>,
     /// How urgent an answer with other neighbours is.
     pub need: Need,
 }
@@ -179,10 +181,8 @@ pub enum Need {
     /// It can.
     #[default]
     Fresh,
-    /// None of its neighbours has what it lacks: it wants all that is known.
+    /// None of its neighbours has what it lacks, or gives it: it wants all that is known.
     Starving,
-    /// Some are said to have it, and none of them ever gave it.
-    Hopeless,
 }
 
 /// The end of a client's download.
@@ -269,6 +269,8 @@ pub struct Swarm {
 /// One change in a swarm.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Change {
+    /// What follows is all that is known: what the client knew before is out of date.
+    Anew,
     /// A client came to hold pieces.
     Has { rank: Rank, pieces: Pieces },
     /// A client holds all of a torrent.

@@ -51,7 +51,10 @@ impl<N: Node, S: Storage> Simulation<'_, N, S> {
             }
             Decision::Close { torrent } => {
                 let event = match host.storage.close(torrent) {
-                    Ok(()) => Event::Closed { torrent },
+                    Ok(()) => {
+                        self.judge.truth.of_mut(rank).finish(torrent);
+                        Event::Closed { torrent }
+                    }
                     Err(_) => Event::WriteFailed { torrent },
                 };
                 self.look_at_closed(rank, &event);

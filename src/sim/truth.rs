@@ -25,6 +25,8 @@ pub struct Knowledge {
     torrents: Vec<(TorrentId, usize)>,
     /// The files that it wants.
     pub wanted: Vec<usize>,
+    /// The files that it brought whole, or finished.
+    pub complete: Vec<bool>,
     /// Since when it runs, hears and can be heard; none while it does not.
     pub up_since: Option<Time>,
     /// Whether it is in its first life.
@@ -47,9 +49,11 @@ impl Truth {
             let mut held: Vec<Bitfield> =
                 scenario.files.iter().map(|file| Bitfield::none(file.layout.pieces)).collect();
             let mut learnt = vec![Bitfield::default(); scenario.files.len()];
+            let mut complete = vec![false; scenario.files.len()];
             for owned in &catalog.owned {
                 if let Some(&file) = names.get(&owned.name) {
                     held[file] = owned.held.clone();
+                    complete[file] = owned.held.is_full();
                     learnt[file] = Bitfield::all(owned.layout.pieces);
                 }
             }
@@ -57,6 +61,7 @@ impl Truth {
                 held,
                 learnt,
                 torrents: Vec::new(),
+                complete,
                 wanted: catalog.wanted.iter().filter_map(|name| names.get(name).copied()).collect(),
                 up_since: Some(Time::ZERO),
                 first_life: true,
@@ -120,10 +125,10 @@ impl Knowledge {
         Some(self.torrents[at].1)
     }
 
-    /// How many pieces of its wanted files it lacks.
+    /// How many pieces of a file it lacks.
     #[must_use]
-    pub fn lacks(&self) -> u32 {
-        self.wanted.iter().map(|&file| self.held[file].pieces() - self.held[file].count()).sum()
+    pub fn missing(&self, file: usize) -> u32 {
+        self.held[file].pieces() - self.held[file].count()
     }
 
     pub(super) fn learn(&mut self, torrent: TorrentId, first: PieceIndex, count: usize) {
@@ -143,6 +148,13 @@ impl Knowledge {
         }
     }
 
+    /// Notes a file that its storage has finished.
+    pub(super) fn finish(&mut self, torrent: TorrentId) {
+        if let Some(file) = self.file(torrent) {
+            self.complete[file] = true;
+        }
+    }
+
     /// What a new life finds in the storage. A file of which not all hashes are known cannot be told to others, so
     /// what is there of it is lost.
     pub(super) fn survivors(&mut self, scenario: &Scenario) -> Vec<Owned> {
@@ -151,6 +163,7 @@ impl Knowledge {
             if self.learnt[file].pieces() != published.layout.pieces || !self.learnt[file].is_full() {
                 self.forget(file);
             } else if self.held[file].count() > 0 || published.layout.pieces == 0 {
+                self.complete[file] = self.held[file].is_full();
                 survivors.push(published.held(self.held[file].clone()));
             }
         }
@@ -165,6 +178,7 @@ impl Knowledge {
 
     fn forget(&mut self, file: usize) {
         self.held[file] = Bitfield::none(self.held[file].pieces());
+        self.complete[file] = false;
         self.learnt[file] = Bitfield::default();
     }
 }

@@ -145,7 +145,8 @@ impl Download {
     fn report(&self, stretch: &Range<usize>, need: Need, shared: &Shared, out: &mut Outbox) -> Report {
         out.tell(Observed::Announced { pieces: stretch.len() as u32 });
         let received = shared.holdings.received(stretch.clone());
-        Report { since: self.version, received, suspects: shared.peers.suspects(), need }
+        let useless = if need == Need::Starving { shared.peers.hopeless() } else { Vec::new() };
+        Report { since: self.version, received, suspects: shared.peers.suspects(), useless, need }
     }
 
     /// A chunk of what is published, beginning at a piece of an item, and where the next chunk begins.
@@ -310,6 +311,7 @@ impl Download {
         let other = |rank: Rank| rank != own;
         for change in swarm.changes {
             match change {
+                Change::Anew => self.torrents.values_mut().for_each(Torrent::forget_holders),
                 Change::Has { rank, pieces } if other(rank) => {
                     if let Some(torrent) = self.torrents.get_mut(&pieces.torrent) {
                         let layout = torrent.layout;
@@ -339,10 +341,7 @@ impl Download {
             return;
         }
         self.starving = None;
-        if self.stage != Stage::Trading
-            || !self.flights.is_empty()
-            || (self.open.is_empty() && self.unresolved.is_empty())
-        {
+        if !self.is_idle(shared) {
             return;
         }
         self.starving = Some(now + shared.config.patience.call / 2);
@@ -350,32 +349,21 @@ impl Download {
             return;
         }
         self.announce_all(shared);
-        if let Some(need) = self.need(shared) {
+        if !self.somebody_will_do(shared) {
             let stretch = self.announced..self.announced;
-            self.calls.want(Pending::Announce { stretch, need });
+            self.calls.want(Pending::Announce { stretch, need: Need::Starving });
         }
         if !self.unresolved.is_empty() {
             self.calls.want(Pending::Join { names: self.unresolved.clone() });
         }
     }
 
-    /// How badly off a client is that has nothing to ask for; none where somebody has a missing piece and only rests.
-    fn need(&self, shared: &Shared) -> Option<Need> {
-        let mut need = Need::Starving;
-        for id in &self.open {
-            let torrent = &self.torrents[id];
-            for piece in torrent.picker.pickable().iter() {
-                for rank in torrent.holders(piece) {
-                    if !shared.peers.find(rank).is_some_and(|peer| peer.is_hopeless()) {
-                        return None;
-                    }
-                    need = Need::Hopeless;
-                }
-            }
-            if !torrent.knows_all_hashes() {
-                return None;
-            }
-        }
-        Some(need)
+    /// Whether somebody has a missing piece and only rests, or hashes are still to come.
+    fn somebody_will_do(&self, shared: &Shared) -> bool {
+        let hopeless = |rank| shared.peers.find(rank).is_some_and(|peer| peer.is_hopeless());
+        self.open.iter().map(|id| &self.torrents[id]).any(|torrent| {
+            let holders = torrent.picker.pickable().iter().flat_map(|piece| torrent.holders(piece));
+            !torrent.knows_all_hashes() || holders.into_iter().any(|rank| !hopeless(rank))
+        })
     }
 }

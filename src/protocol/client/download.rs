@@ -193,6 +193,9 @@ impl Download {
             torrent.lacks(from, piece);
             let others = |rank: &Rank| *rank != shared.config.rank && rank.0 < shared.config.world;
             holders.into_iter().filter(others).for_each(|rank| torrent.has(rank, piece));
+            if reason == Reason::Elsewhere {
+                torrent.note_sent_on(piece);
+            }
         }
         self.give_back(&flight, shared);
         self.fill(now, shared, out);
@@ -259,8 +262,13 @@ impl Download {
     pub(super) fn finish(&self, shortage: Shortage, shared: &Shared) -> Finish {
         let mut shortfalls = self.unavailable.clone();
         if shortage == Shortage::Real {
+            let known = |name: &String| {
+                self.torrents.values().any(|torrent| torrent.name == *name)
+                    || self.unavailable.iter().any(|shortfall| shortfall.name == *name)
+                    || self.catalog.owned.iter().any(|owned| owned.name == *name && owned.held.is_full())
+            };
             let unowned = |name: &String| Shortfall { name: name.clone(), missing: None, why: Lack::Unowned };
-            shortfalls.extend(self.unresolved.iter().map(unowned));
+            shortfalls.extend(self.catalog.wanted.iter().filter(|name| !known(name)).map(unowned));
         }
         for (id, torrent) in &self.torrents {
             let held = shared.holdings.of(*id).expect("a torrent that is downloaded has holdings");

@@ -160,6 +160,7 @@ impl Client {
             Heard::Reborn => {
                 self.download.peer_gone(from, &mut self.shared, out);
                 self.upload.forget(from);
+                self.download.fill(now, &mut self.shared, out);
             }
             Heard::AsEver => {}
         }
@@ -175,7 +176,12 @@ impl Client {
                 }
             }
             Body::Stop { outcome, ending } if from_tracker => self.stop(now, outcome, ending, out),
-            Body::Exit { outcome } if from_tracker => self.leave(outcome, out),
+            Body::Exit { outcome } if from_tracker => {
+                // Whoever is told to leave before it has stopped was thought lost.
+                let own = download.finish(Shortage::Real, shared).outcome;
+                let early = matches!(self.end, End::Running | End::Draining { .. });
+                self.leave(if early { outcome.max(own) } else { outcome }, out);
+            }
             Body::Ping => shared.send(from, Body::Pong, out),
             // From a tracker of another term: it will learn.
             Body::Answer { .. } | Body::Stop { .. } | Body::Exit { .. } => {}
@@ -300,7 +306,7 @@ impl Node for Client {
             self.tick(now, out);
         }
         // Whatever happened: a client that lacks something asks for it, or knows when it will.
-        if self.download.flights.is_empty() && self.download.starving.is_none() {
+        if self.download.starving.is_none() && self.download.is_idle(&self.shared) {
             self.download.fill(now, &mut self.shared, out);
         }
         self.download.speak(now, &self.shared, out);

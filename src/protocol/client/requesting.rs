@@ -60,9 +60,16 @@ impl Download {
         if self.flights.len() < usize::from(window) {
             self.ask_twice(now, window, shared, out);
         }
-        if self.flights.is_empty() && !self.is_done() {
+        if self.is_idle(shared) {
             self.starving.get_or_insert(now);
         }
+    }
+
+    /// Whether something is lacked and nothing is to be expected from what is in flight.
+    pub(super) fn is_idle(&self, shared: &Shared) -> bool {
+        let hopeless = |rank| shared.peers.find(rank).is_some_and(|peer| peer.is_hopeless());
+        let lacks = !self.open.is_empty() || !self.unresolved.is_empty();
+        self.stage == Stage::Trading && lacks && self.flights.iter().all(|flight| hopeless(flight.to))
     }
 
     /// How many pieces may be in flight: by bytes, in the bounds that the policy gives.
@@ -126,7 +133,7 @@ impl Download {
         let torrent = self.torrents.get_mut(&id).expect("only torrents that are downloaded are picked from");
         torrent.picker.take(piece);
         let other = torrent.holders(piece).any(|rank| rank != to);
-        let manner = if other { Manner::Willing } else { Manner::Insistent };
+        let manner = if other && !torrent.insists_on(piece) { Manner::Willing } else { Manner::Insistent };
         let patience = shared.config.patience.request;
         let journal = shared.holdings.journal_len();
         let peer = shared.peers.get(to);

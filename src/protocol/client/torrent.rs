@@ -19,6 +19,8 @@ pub(super) struct Torrent {
     holders: BTreeMap<Rank, Bitfield>,
     /// Pieces of which a bad copy came.
     corrupt: BTreeSet<PieceIndex>,
+    /// Pieces for which a seed sent us to somebody else.
+    sent_on: BTreeSet<PieceIndex>,
 }
 
 /// How far a torrent is.
@@ -39,8 +41,8 @@ impl Torrent {
         let seed = seeded::mix(config.seed, &[u64::from(id.0)]);
         // Nothing is pickable until its hash is known.
         let picker = PiecePicker::new(config.policy.picking, &Bitfield::all(layout.pieces), seed, config.rank);
-        let (hashes, holders, corrupt) = Default::default();
-        Self { name, layout, hashes, picker, state: State::Open, holders, corrupt }
+        let (hashes, holders, corrupt, sent_on) = Default::default();
+        Self { name, layout, hashes, picker, state: State::Open, holders, corrupt, sent_on }
     }
 
     /// Takes more hashes, those from `first` on; tells whether they join what is known.
@@ -92,6 +94,13 @@ impl Torrent {
         }
     }
 
+    /// What was known of all peers no longer holds.
+    pub(super) fn forget_holders(&mut self) {
+        for piece in std::mem::take(&mut self.holders).values().flat_map(Bitfield::iter) {
+            self.picker.lost_holder(piece);
+        }
+    }
+
     /// Who holds a piece.
     pub(super) fn holders(&self, piece: PieceIndex) -> impl Iterator<Item = Rank> {
         self.holders.iter().filter(move |(_, bits)| bits.contains(piece)).map(|(&rank, _)| rank)
@@ -105,6 +114,16 @@ impl Torrent {
     /// A bad copy of a piece came.
     pub(super) fn note_corrupt(&mut self, piece: PieceIndex) {
         self.corrupt.insert(piece);
+    }
+
+    /// A seed sent us to somebody else for a piece.
+    pub(super) fn note_sent_on(&mut self, piece: PieceIndex) {
+        self.sent_on.insert(piece);
+    }
+
+    /// Whether to insist on a piece: it did not come, or came bad, from where somebody sent us.
+    pub(super) fn insists_on(&self, piece: PieceIndex) -> bool {
+        self.sent_on.contains(&piece) || self.corrupt.contains(&piece)
     }
 
     /// Why it is not complete, given what is held of it.

@@ -133,15 +133,23 @@ impl Tracker {
 
     /// Ends the run when nothing more is to be had: each client has finished, or has starved for long enough.
     pub(super) fn end_if_done(&mut self, now: Time, out: &mut Outbox) {
-        let patience = self.config.patience.starving;
         let done = self.phase == Phase::Running
-            && self.roster.live().all(|(_, client)| {
-                let starved = client.starving.is_some_and(|since| now.since(since) >= patience);
-                client.presence == Presence::Registered && (client.finished.is_some() || starved)
+            && self.roster.live().all(|(rank, client)| {
+                client.presence == Presence::Registered && (client.finished.is_some() || self.starved(now, rank))
             });
         if done {
             self.stop(now, Ending::Done, out);
         }
+    }
+
+    /// Whether a client has starved for long enough, still says so, and nobody came who could feed it.
+    fn starved(&self, now: Time, rank: Rank) -> bool {
+        let patience = &self.config.patience;
+        let starving = self.roster.get(rank).and_then(|client| client.starving.as_ref());
+        starving.is_some_and(|starving| {
+            let (long, lately) = (now.since(starving.since), now.since(starving.last));
+            long >= patience.starving && lately <= patience.call * 2 && !self.could_be_fed(rank, &starving.useless)
+        })
     }
 
     /// Tells all to stop.

@@ -32,8 +32,8 @@ pub(super) struct Client {
     pub(super) wanted: BTreeSet<TorrentId>,
     /// The clients that it is told of; all where nothing is said.
     pub(super) neighbours: Option<BTreeSet<Rank>>,
-    /// It has nothing to ask for, since when.
-    pub(super) starving: Option<Time>,
+    /// It has nothing to ask for.
+    pub(super) starving: Option<Starving>,
     pub(super) finished: Option<Outcome>,
     pub(super) drained: Option<(Finish, Traffic)>,
     pub(super) counts: Counts,
@@ -49,6 +49,15 @@ pub(super) enum Presence {
     Arrived,
     /// It takes part.
     Registered,
+}
+
+/// A client that has nothing to ask for and says so again and again.
+#[derive(Clone, Debug)]
+pub(super) struct Starving {
+    pub(super) since: Time,
+    pub(super) last: Time,
+    /// Whom it has asked in vain.
+    pub(super) useless: Vec<Rank>,
 }
 
 /// What is counted of a client, for the summary and for load balance.

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::register::Published;
-use super::roster::Presence;
+use super::roster::{Presence, Starving};
 use super::{Phase, Repeat, Tracker};
 use crate::metainfo::{PieceIndex, TorrentId};
 use crate::protocol::{
@@ -189,23 +189,21 @@ impl Tracker {
         for &suspect in &report.suspects {
             self.ping_if_silent(now, suspect, out);
         }
-        let hopeless = match report.need {
-            Need::Fresh => false,
-            Need::Starving => !self.could_be_fed(from),
-            Need::Hopeless => true,
-        };
+        let starves = report.need == Need::Starving && !self.could_be_fed(from, &report.useless);
         let client = self.roster.entry(from);
-        client.starving = if hopeless { client.starving.or(Some(now)) } else { None };
+        let since = client.starving.as_ref().map_or(now, |starving| starving.since);
+        client.starving = starves.then(|| Starving { since, last: now, useless: report.useless.clone() });
     }
 
-    /// Whether a live client holds a piece that this one wants and lacks.
-    fn could_be_fed(&self, rank: Rank) -> bool {
+    /// Whether a live client holds a piece that this one wants and lacks, apart from those that it has asked in vain.
+    pub(super) fn could_be_fed(&self, rank: Rank, useless: &[Rank]) -> bool {
         let Some(client) = self.roster.get(rank) else { return false };
-        let live: Vec<Rank> = self.roster.live().map(|(rank, _)| rank).filter(|&other| other != rank).collect();
+        let others = self.roster.live().map(|(other, _)| other);
+        let others: Vec<Rank> = others.filter(|other| *other != rank && !useless.contains(other)).collect();
         client.wanted.iter().filter_map(|&id| self.register.get(id)).any(|torrent| {
             let held = torrent.holders.get(&rank);
             let lacks = |piece: &PieceIndex| !held.is_some_and(|held| held.contains(*piece));
-            let holders = live.iter().filter_map(|rank| torrent.holders.get(rank));
+            let holders = others.iter().filter_map(|other| torrent.holders.get(other));
             holders.into_iter().any(|bits| bits.iter().any(|piece| lacks(&piece)))
         })
     }
@@ -254,7 +252,7 @@ impl Tracker {
 
     fn everything(&self, rank: Rank) -> Swarm {
         let Some(client) = self.roster.get(rank) else { return Swarm::default() };
-        let mut changes = Vec::new();
+        let mut changes = vec![Change::Anew];
         for &torrent in &client.wanted {
             for (&other, bits) in self.register.get(torrent).iter().flat_map(|torrent| &torrent.holders) {
                 let live = self.roster.get(other).is_some_and(|other| !other.lost);

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::metainfo::PieceIndex;
 use crate::protocol::{Decision, Observed, Outcome, Rank, Time};
-use crate::sim::Scenario;
+use crate::sim::{Knowledge, Scenario};
 
 use super::{Checker, Moment};
 
@@ -14,6 +14,8 @@ pub(super) struct Delivery {
     short: BTreeMap<(Rank, String), Option<u32>>,
     /// Whether some client, perhaps dead by now, told that it lacks something.
     lack_told: bool,
+    /// Whom a tracker took to be gone, and which tracker.
+    thought_lost: BTreeMap<Rank, Rank>,
 }
 
 /// What was seen of one client's end.
@@ -21,12 +23,14 @@ pub(super) struct Delivery {
 struct Client {
     /// A piece that it gave up although a node held it, and which node.
     given_up: Vec<(usize, PieceIndex, Rank)>,
+    /// It came back from a crash and was not yet let into the swarm again.
+    outside: bool,
 }
 
 impl Delivery {
     pub(super) fn new(scenario: &Scenario) -> Self {
         let clients = vec![Client::default(); scenario.catalogs.len()];
-        Self { clients, short: BTreeMap::new(), lack_told: false }
+        Self { clients, short: BTreeMap::new(), lack_told: false, thought_lost: BTreeMap::new() }
     }
 
     /// A client gives up what it lacks: what of it was to be had?
@@ -53,7 +57,8 @@ impl Delivery {
 
     fn left(&self, moment: Moment, outcome: Outcome) -> Result<(), String> {
         let node = moment.truth.of(moment.rank);
-        for &(file, piece, holder) in &self.clients[moment.rank.0 as usize].given_up {
+        let client = &self.clients[moment.rank.0 as usize];
+        for &(file, piece, holder) in client.given_up.iter().filter(|_| !client.outside) {
             if !node.held[file].contains(piece) {
                 let name = &moment.scenario.files[file].name;
                 return Err(format!("piece {piece} of {name} is lost, though {holder} held it"));
@@ -62,9 +67,17 @@ impl Delivery {
         let nobody_lacks = !self.lack_told && !moment.truth.nodes().any(|(rank, _)| lacks(moment, rank));
         match tells_lack(outcome) {
             true if nobody_lacks => Err(format!("left as '{}' though nobody lacks anything", outcome.meaning())),
-            false if lacks(moment, moment.rank) => Err(format!("left as '{}' and lacks something", outcome.meaning())),
+            false if lacks(moment, moment.rank) && self.took_part(moment, moment.rank) => {
+                Err(format!("left as '{}' and lacks something", outcome.meaning()))
+            }
             _ => Ok(()),
         }
+    }
+
+    /// Whether a client had a part in the end that was agreed, and is not one that came back too late for it.
+    fn took_part(&self, moment: Moment, rank: Rank) -> bool {
+        let absent = self.clients[rank.0 as usize].outside || self.thought_lost.contains_key(&rank);
+        moment.scenario.is_faultless() || !absent
     }
 
     /// What the trackers told of a live client is what it lacks.
@@ -72,14 +85,13 @@ impl Delivery {
         let node = moment.truth.of(rank);
         for name in &moment.scenario.catalogs[rank.0 as usize].wanted {
             let told = self.short.get(&(rank, name.clone()));
-            let missing = moment.truth.file(name).map(|file| node.held[file].pieces() - node.held[file].count());
-            match (missing, told) {
-                (Some(0), Some(told)) => return Err(format!("{rank} is told to lack {told:?} of {name}, and has it")),
-                (Some(1..) | None, None) => {
-                    return Err(format!("{rank} lacks {missing:?} of {name}, which is not told"));
-                }
-                (Some(missing), Some(Some(told))) if missing != *told => {
-                    return Err(format!("{rank} lacks {missing} of {name}, told are {told}"));
+            let file = moment.truth.file(name);
+            let missing = file.map(|file| node.missing(file));
+            match (file.is_some_and(|file| node.complete[file]), told) {
+                (true, Some(_)) => return Err(format!("{rank} is told to lack {name}, and has it")),
+                (false, None) => return Err(format!("{rank} lacks {missing:?} of {name}, which is not told")),
+                (false, Some(Some(told))) if missing != Some(*told) => {
+                    return Err(format!("{rank} lacks {missing:?} of {name}, told are {told}"));
                 }
                 _ => {}
             }
@@ -88,15 +100,23 @@ impl Delivery {
     }
 }
 
+/// Whether two that were up all the time may leave with these outcomes. On a network that loses messages the last word
+/// may be lost, and with it that a rank was thought lost at the very end.
+fn agree(one: Outcome, other: Outcome, moment: Moment) -> bool {
+    let complete = |outcome| matches!(outcome, Outcome::Complete | Outcome::RanksLost);
+    one == other || (complete(one) && complete(other) && !moment.scenario.is_faultless())
+}
+
 /// Whether an outcome says that something is missing.
 fn tells_lack(outcome: Outcome) -> bool {
     !matches!(outcome, Outcome::Complete | Outcome::RanksLost)
 }
 
-/// Whether a client lacks a piece that it wants, or a file that is in no catalog.
+/// Whether a client lacks a file that it wants.
 fn lacks(moment: Moment, rank: Rank) -> bool {
+    let node = moment.truth.of(rank);
     let wanted = &moment.scenario.catalogs[rank.0 as usize].wanted;
-    moment.truth.of(rank).lacks() > 0 || wanted.iter().any(|name| moment.truth.file(name).is_none())
+    wanted.iter().any(|name| moment.truth.file(name).is_none_or(|file| !node.complete[file]))
 }
 
 /// The pieces that a client lacks and that a node which could serve them all that time holds.
@@ -118,6 +138,20 @@ impl Checker for Delivery {
         let Decision::Tell(observed) = decision else { return Ok(()) };
         match observed {
             Observed::AllFinished { outcome } => self.finished(moment, *outcome),
+            Observed::Started => {
+                self.clients[moment.rank.0 as usize].outside = false;
+                Ok(())
+            }
+            Observed::Lost { rank } => {
+                self.thought_lost.insert(*rank, moment.rank);
+                Ok(())
+            }
+            Observed::Recovered { rank } if self.thought_lost.get(rank) == Some(&moment.rank) => {
+                if moment.truth.of(moment.rank).left.is_none() {
+                    self.thought_lost.remove(rank);
+                }
+                Ok(())
+            }
             Observed::Stopped { .. } => {
                 self.gives_up(moment);
                 Ok(())
@@ -131,12 +165,17 @@ impl Checker for Delivery {
         }
     }
 
+    fn crashed(&mut self, moment: Moment) {
+        self.clients[moment.rank.0 as usize] = Client { given_up: Vec::new(), outside: true };
+    }
+
     fn ended(&mut self, moment: Moment) -> Result<(), String> {
-        let live = |&(_, node): &(Rank, &crate::sim::Knowledge)| node.left.is_some();
+        let live = |&(_, node): &(Rank, &Knowledge)| node.left.is_some();
         let outcomes: Vec<Outcome> = moment.truth.nodes().filter(live).filter_map(|(_, node)| node.left).collect();
-        if moment.scenario.mishaps.is_empty() && outcomes.iter().any(|outcome| *outcome != outcomes[0]) {
+        if moment.scenario.mishaps.is_empty() && outcomes.iter().any(|outcome| !agree(*outcome, outcomes[0], moment)) {
             return Err(format!("all were up, and left with different outcomes: {outcomes:?}"));
         }
-        moment.truth.nodes().filter(live).try_for_each(|(rank, _)| self.shortfalls(moment, rank))
+        let told = |(rank, _): &(Rank, &Knowledge)| self.took_part(moment, *rank);
+        moment.truth.nodes().filter(live).filter(told).try_for_each(|(rank, _)| self.shortfalls(moment, rank))
     }
 }
