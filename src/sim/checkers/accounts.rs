@@ -77,7 +77,7 @@ impl Accounts {
             let served: u64 = truth.nodes().map(|(_, other)| other.received_from[client.rank.0 as usize]).sum();
             let sources = node.received_from.iter().filter(|&&count| count > 0).count();
             let told = (client.had, client.got, client.served, client.sources as usize);
-            let true_ones = (had(moment.scenario, client.rank), got, served, sources);
+            let true_ones = (had(moment.scenario, client.rank).unwrap_or(client.had), got, served, sources);
             if told != true_ones {
                 return Err(format!("{} had, got, served, sources {told:?}: in truth {true_ones:?}", client.rank));
             }
@@ -94,16 +94,15 @@ impl Accounts {
     }
 }
 
-/// The pieces that a client brought. Nobody counts those of a file about which owners contradict each other.
-fn had(scenario: &Scenario, client: Rank) -> u64 {
-    let agreed = |owned: &&Owned| {
-        let published = scenario.files.iter().find(|file| file.name == owned.name);
+/// The pieces that a client brought; nothing where it published a file about which owners contradict each other: then it
+/// depends on who spoke first.
+fn had(scenario: &Scenario, client: Rank) -> Option<u64> {
+    let agreed = |owned: &Owned| {
         let all = scenario.catalogs.iter().flat_map(|catalog| &catalog.owned);
-        let mut same_name = all.filter(|other| other.name == owned.name);
-        published.is_some_and(|published| same_name.all(|other| other.hashes == published.hashes))
+        all.filter(|other| other.name == owned.name).all(|other| other.hashes == owned.hashes)
     };
     let brought = &scenario.catalogs[client.0 as usize].owned;
-    brought.iter().filter(agreed).map(|owned| u64::from(owned.held.count())).sum()
+    brought.iter().all(agreed).then(|| brought.iter().map(|owned| u64::from(owned.held.count())).sum())
 }
 
 impl Life {
