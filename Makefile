@@ -28,7 +28,8 @@ lint: setup ## format, lints, documentation, dependencies, scripts; warnings are
 	scripts/lint $(MPI)
 
 bench: build ## measure what benches/README.md lists
-	scripts/with-mpi $(MPI) scripts/bench-all
+	scripts/with-mpi $(MPI) scripts/bench-assignment
+	scripts/with-mpi $(MPI) scripts/bench-two-threads
 
 soak: build ## many seeded faulty swarms in virtual time (SWARMS=100000)
 	./tema3 soak --swarms $(SWARMS)

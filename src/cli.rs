@@ -30,8 +30,8 @@ Exit codes:
 
 /// BitTorrent over MPI: rank 0 is the tracker, every other rank a client.
 ///
-/// Each client R reads in<R>.txt: the files that it owns, with the hashes of their segments, and those that it wants. The
-/// clients trade segments until each has what it wants, and client R writes client<R>_<file> for each.
+/// Each client R reads `in<R>.txt`: the files that it owns, with the hashes of their segments, and those that it wants. The
+/// clients trade segments until each has what it wants, and client R writes `client<R>_<file>` for each.
 #[derive(Debug, Parser)]
 #[command(name = "tema3", version, after_help = EXAMPLES, args_conflicts_with_subcommands = true)]
 #[command(override_usage = "mpirun -np N ./tema3 [OPTIONS]      with N >= 3\n       ./tema3 <COMMAND>")]
@@ -62,10 +62,10 @@ pub enum Command {
 /// How to run the assignment.
 #[derive(Clone, Debug, Args)]
 pub struct AssignmentArgs {
-    /// Folder with in<R>.txt
+    /// Folder with `in<R>.txt`
     #[arg(long, value_name = "DIR", default_value = ".")]
     pub input: PathBuf,
-    /// Folder for client<R>_<file>; made where it is not there
+    /// Folder for `client<R>_<file>`; made where it is not there
     #[arg(long, value_name = "DIR", default_value = ".")]
     pub output: PathBuf,
     /// Print no summary

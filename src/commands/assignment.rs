@@ -126,9 +126,9 @@ fn options(args: &AssignmentArgs, rank: Rank) -> Options {
 fn observers(args: &AssignmentArgs, rank: Rank, names: &Names) -> Observers {
     let mut observers = Observers::new();
     match args.progress {
-        ProgressWhen::Auto => observers.add(Progress::on_terminal()),
-        ProgressWhen::Always => observers.add(Progress::on_stderr()),
-        ProgressWhen::Never => {}
+        ProgressWhen::Auto if !args.quiet => observers.add(Progress::on_terminal()),
+        ProgressWhen::Always => observers.add(Progress::in_any_case()),
+        ProgressWhen::Auto | ProgressWhen::Never => {}
     }
     if args.explain {
         observers.add(Explain::new(rank, names.clone(), io::stdout()));

@@ -125,8 +125,8 @@ mod tests {
     use crate::fault::mix;
     use crate::metainfo::{Bitfield, Layout, PieceHashes, PieceIndex, TorrentId};
     use crate::protocol::{
-        Answer, Body, Call, Change, Claim, Described, Finish, Incarnation, Lack, Manner, More, Need, News, Outcome,
-        Pieces, Publication, Rank, Reason, Received, Report, Shortfall, Slot, Swarm, Term, Traffic,
+        Answer, Body, Call, Change, Claim, Described, Ending, Finish, Incarnation, Lack, Manner, More, Need, News,
+        Outcome, Pieces, Publication, Rank, Reason, Received, Report, Shortfall, Slot, Swarm, Term, Traffic,
     };
 
     fn said(body: Body) -> Message {
@@ -150,6 +150,7 @@ mod tests {
             since: 17,
             received: vec![Received { from: Rank(4), pieces: pieces() }],
             suspects: vec![Rank(200)],
+            useless: vec![Rank(3)],
             need: Need::Starving,
         }
     }
@@ -159,6 +160,7 @@ mod tests {
         Swarm {
             version: u64::MAX,
             changes: vec![
+                Change::Anew,
                 Change::Has { rank, pieces: pieces() },
                 Change::HasAll { rank, torrent },
                 Change::Holds { rank, torrent, bits: Bitfield::all(130) },
@@ -180,9 +182,9 @@ mod tests {
             Call::Join { wanted: vec![String::new(), "b".repeat(4000)] },
             Call::Hashes { torrent: TorrentId(1), first: PieceIndex(u32::MAX) },
             Call::Announce(report()),
-            Call::Completed { report: report(), torrents: vec![TorrentId(1)], finished: Some(finish) },
+            Call::Completed { report: report(), torrents: vec![TorrentId(1)], finished: Some(Outcome::Interrupted) },
             Call::Abort { outcome: Outcome::BadInput, reason: "in2.txt:4: not a number".into() },
-            Call::Drained { outcome: Outcome::Complete, traffic: Traffic { messages: 1, bytes: u64::MAX } },
+            Call::Drained { finish, traffic: Traffic { messages: 1, bytes: u64::MAX } },
         ]
     }
 
@@ -190,11 +192,14 @@ mod tests {
         let layout = Layout { pieces: 3, piece_length: 255 };
         let known = Described::Known { torrent: TorrentId(2), layout, hashes: hashes() };
         vec![
-            Answer::Start,
+            Answer::Start { torrents: vec![None, Some(TorrentId(u32::MAX))] },
             Answer::Wait,
             Answer::Noted,
             Answer::Unknown,
-            Answer::Joined { files: vec![known, Described::Unowned, Described::Conflict], swarm: swarm() },
+            Answer::Joined {
+                files: vec![known, Described::Unowned, Described::Awaited, Described::Conflict],
+                swarm: swarm(),
+            },
             Answer::Hashes { torrent: TorrentId(2), first: PieceIndex(0), hashes: hashes() },
             Answer::Swarm(swarm()),
         ]
@@ -207,7 +212,7 @@ mod tests {
         let mut bodies = vec![
             Body::Pong,
             Body::Ping,
-            Body::Stop { outcome: Outcome::Disk },
+            Body::Stop { outcome: Outcome::Disk, ending: Ending::GivenUp },
             Body::Exit { outcome: Outcome::Bug },
             Body::Request { slot, torrent, piece, manner: Manner::Insistent, news: news.clone() },
             Body::Reject { slot, reason: Reason::Elsewhere, holders: vec![Rank(1), Rank(2)] },

@@ -13,6 +13,16 @@ pub(super) struct Calls<P> {
     outstanding: Option<Outstanding<P>>,
     /// When the tracker last said anything, or its term began.
     heard: Time,
+    acquaintance: Acquaintance,
+}
+
+/// Whether there is reason to believe that the tracker lives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Acquaintance {
+    /// It is the first, or has spoken.
+    Known,
+    /// It is the next in turn, and has not spoken yet.
+    Presumed,
 }
 
 #[derive(Debug)]
@@ -44,7 +54,13 @@ impl<P> Calls<P> {
     const TOLD_TO_WAIT: u32 = 2;
 
     pub(super) fn new() -> Self {
-        Self { sequence: 0, queue: VecDeque::new(), outstanding: None, heard: Time::ZERO }
+        Self {
+            sequence: 0,
+            queue: VecDeque::new(),
+            outstanding: None,
+            heard: Time::ZERO,
+            acquaintance: Acquaintance::Known,
+        }
     }
 
     /// Wants a call, after those that are wanted already.
@@ -57,6 +73,11 @@ impl<P> Calls<P> {
         self.queue.clear();
         self.outstanding = None;
         self.heard = now;
+    }
+
+    /// Turns to another tracker, which may be dead as well: it gets less patience until it speaks.
+    pub(super) fn turn_to_another(&mut self) {
+        self.acquaintance = Acquaintance::Presumed;
     }
 
     /// Whether such a call waits for its turn.
@@ -78,7 +99,11 @@ impl<P> Calls<P> {
     pub(super) fn make(&mut self, now: Time, config: &Config, term: Term, pending: P, call: Call) -> Message {
         self.sequence += 1;
         let message = envelope(config, term, self.sequence, call.clone());
-        self.outstanding = Some(Outstanding { pending, call, attempts: 1, repeat_at: now + config.patience.call });
+        let wait = match self.acquaintance {
+            Acquaintance::Known => config.patience.call,
+            Acquaintance::Presumed => config.patience.call / Self::HASTE,
+        };
+        self.outstanding = Some(Outstanding { pending, call, attempts: 1, repeat_at: now + wait });
         message
     }
 
@@ -95,6 +120,7 @@ impl<P> Calls<P> {
     /// The tracker said something.
     pub(super) fn hear(&mut self, now: Time) {
         self.heard = now;
+        self.acquaintance = Acquaintance::Known;
     }
 
     /// When the tracker last said anything.
@@ -117,8 +143,12 @@ impl<P> Calls<P> {
     pub(super) fn due(&self, now: Time, config: &Config) -> Due {
         match &self.outstanding {
             Some(outstanding) if now >= outstanding.repeat_at => {
-                let silent = now.since(self.heard) >= config.patience.tracker;
-                if silent && outstanding.attempts >= Self::FEW { Due::TrackerSilent } else { Due::Repeat }
+                let (patience, few) = match self.acquaintance {
+                    Acquaintance::Known => (config.patience.tracker, Self::FEW),
+                    Acquaintance::Presumed => (config.patience.tracker / 2, Self::FEW / 2),
+                };
+                let silent = now.since(self.heard) >= patience;
+                if silent && outstanding.attempts >= few { Due::TrackerSilent } else { Due::Repeat }
             }
             _ => Due::Nothing,
         }

@@ -269,6 +269,8 @@ pub struct Swarm {
 /// One change in a swarm.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Change {
+    /// What follows is all that is known: what the client knew before is out of date.
+    Anew,
     /// A client came to hold pieces.
     Has { rank: Rank, pieces: Pieces },
     /// A client holds all of a torrent.

@@ -27,6 +27,8 @@ pub(super) struct Peer {
     service: Option<Duration>,
     /// Failures in a row: no answer, nothing held, a bad piece.
     fruitless: u32,
+    /// The same, since its last good piece, whatever it said in between.
+    barren: u32,
     /// It is left alone until then.
     rest_until: Time,
     /// Whether the last failure was silence.
@@ -138,6 +140,7 @@ impl Peer {
         self.heard = Some(now);
         if std::mem::take(&mut self.suspected) {
             self.fruitless = 0;
+            self.barren /= 2;
             self.rest_until = now;
             return Heard::Recovered;
         }
@@ -198,6 +201,7 @@ impl Peer {
             None => after,
         });
         self.fruitless = 0;
+        self.barren = 0;
         self.rest_until = now;
         self.blame.note(now, 0);
     }
@@ -211,6 +215,7 @@ impl Peer {
     /// It refused, or what it sent was bad: after a few times it rests, longer each time.
     pub(super) fn failed(&mut self, now: Time) {
         self.fruitless = self.fruitless.saturating_add(1);
+        self.barren = self.barren.saturating_add(1);
         if self.fruitless > 2 {
             let rest = Duration::from_millis(10) * (1 << (self.fruitless - 3).min(10));
             self.rest_until = now + rest.min(Self::LONGEST_REST);
@@ -220,6 +225,7 @@ impl Peer {
     /// It is silent: it rests, and is asked again now and then. Tells whether that is new.
     pub(super) fn suspect(&mut self, now: Time, patience: Duration) -> bool {
         self.fruitless = self.fruitless.saturating_add(3);
+        self.barren = self.barren.saturating_add(3);
         self.rest_until = now + (patience * (1 << (self.fruitless / 3).min(6)) / 2).min(Self::LONGEST_REST);
         !std::mem::replace(&mut self.suspected, true)
     }
@@ -231,7 +237,7 @@ impl Peer {
 
     /// Whether it failed so often that nothing is expected of it.
     pub(super) fn is_hopeless(&self) -> bool {
-        self.fruitless >= Self::HOPELESS
+        self.barren >= Self::HOPELESS
     }
 
     /// How long to wait for a piece from it: longer after each silence, and never less than eight times what it usually

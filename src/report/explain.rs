@@ -54,6 +54,7 @@ impl<W: Write> Explain<W> {
             Observed::TimedOut { torrent, piece, from } => {
                 format!("I waited too long for {} from {from}: I ask somebody else.", segment(torrent, piece))
             }
+            Observed::Announced { pieces: 0 } => "I get fresh lists from the tracker.".into(),
             Observed::Announced { pieces } => {
                 format!("I tell the tracker of {}, and get fresh lists.", count(*pieces, "new segment"))
             }
@@ -194,6 +195,7 @@ mod tests {
                 Observed::Requested { torrent: FILE, piece: PIECE, to: Rank(3) },
                 Observed::Received { torrent: FILE, piece: PIECE, from: Rank(3) },
                 Observed::Announced { pieces: 10 },
+                Observed::Announced { pieces: 0 },
                 Observed::Served { torrent: FILE, piece: PIECE, to: Rank(2) },
                 Observed::FileFinished { torrent: FILE },
                 Observed::AllFinished { outcome: Outcome::Complete },
@@ -210,6 +212,7 @@ The tracker tells me of file1: 20 segments, and who holds which.
 I ask rank 3 for segment 3 of file1.
 I have segment 3 of file1 from rank 3; it matches its hash.
 I tell the tracker of 10 new segments, and get fresh lists.
+I get fresh lists from the tracker.
 I give rank 2 segment 3 of file1.
 I have all of file1, and it is written: I tell the tracker.
 I have all that I want: I tell the tracker, and only serve others from now on.

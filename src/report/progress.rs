@@ -6,29 +6,33 @@ use std::time::Duration;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::Observer;
-use super::terminal::{Forwarded, stderr_ends_at_a_terminal};
+use super::terminal::{Forwarded, stdout_ends_at_a_terminal};
 use crate::protocol::{Observed, Time};
 
 /// A run that is over by then needs no bar.
 const QUIET_AT_FIRST: Duration = Duration::from_millis(500);
 
-/// Shows how many of the wanted segments have arrived, on the rank that hears it: the tracker's.
+/// The tracker hears of progress thousands of times a second, and nobody reads that fast.
+const DRAWS_A_SECOND: u8 = 10;
+
+/// Shows how many of the wanted segments have arrived, on the rank that hears it: the tracker's. On stdout: a launcher
+/// forwards each stream on its own, and on stderr the bar would be cleared after the summary has begun.
 #[derive(Debug)]
 pub struct Progress {
     bar: ProgressBar,
 }
 
 impl Progress {
-    /// A bar on stderr; hidden where that does not end at a terminal.
+    /// A bar; hidden where stdout does not end at a terminal.
     #[must_use]
     pub fn on_terminal() -> Self {
-        if stderr_ends_at_a_terminal() { Self::on_stderr() } else { Self::on(ProgressDrawTarget::hidden()) }
+        if stdout_ends_at_a_terminal() { Self::in_any_case() } else { Self::on(ProgressDrawTarget::hidden()) }
     }
 
-    /// A bar on stderr, wherever that ends.
+    /// A bar, wherever stdout ends.
     #[must_use]
-    pub fn on_stderr() -> Self {
-        Self::on(ProgressDrawTarget::term_like(Box::new(Forwarded::new(io::stderr()))))
+    pub fn in_any_case() -> Self {
+        Self::on(ProgressDrawTarget::term_like_with_hz(Box::new(Forwarded::new(io::stdout())), DRAWS_A_SECOND))
     }
 
     fn on(target: ProgressDrawTarget) -> Self {

@@ -1,8 +1,8 @@
-//! The terminal at which a rank's stderr ends, where it ends at one.
+//! The terminal at which a rank's stdout ends, where it ends at one.
 //!
-//! A rank cannot ask its own stderr. Every launcher puts a pipe between its ranks and itself, so stderr is none of a
-//! rank's terminals even where the user watches; and Open MPI makes a rank's stdout a pseudo-terminal even where the user
-//! has sent mpirun's output into a file. What counts is where the launcher's own stderr goes.
+//! A rank cannot ask its own stdout: launchers put a pipe between their ranks and themselves, so it is none even where the
+//! user watches, and Open MPI makes it a pseudo-terminal even where the user has sent mpirun's output into a file. What
+//! counts is where the launcher's own stdout goes.
 
 use std::fs;
 use std::io::{self, IsTerminal, Write};
@@ -14,43 +14,47 @@ use indicatif::TermLike;
 
 /// What the launchers of MPI programs are called; the system cuts names at 15 bytes.
 const LAUNCHERS: [&str; 6] = ["mpirun", "mpiexec", "orterun", "prterun", "hydra_pmi_proxy", "hydra_bstrap_pr"];
-/// A rank is at most a few launchers away from the user.
-const FARTHEST: usize = 4;
+/// A rank is at most a few shells and launchers away from the user.
+const FARTHEST: usize = 8;
 
-/// Whether what this process writes to stderr is shown on a terminal.
-pub(super) fn stderr_ends_at_a_terminal() -> bool {
-    io::stderr().is_terminal() || launcher_has_terminal(parent_id(), look)
+/// Whether what this process writes to stdout is shown on a terminal.
+pub(super) fn stdout_ends_at_a_terminal() -> bool {
+    match farthest_launcher(parent_id(), look) {
+        Some(launcher) => launcher.has_terminal(),
+        None => io::stdout().is_terminal(),
+    }
 }
 
 struct Process {
     name: String,
     parent: u32,
-    stderr: PathBuf,
+    stdout: PathBuf,
 }
 
-/// Follows the launchers up from a process, to one whose stderr is a terminal.
-fn launcher_has_terminal(mut process: u32, look: impl Fn(u32) -> Option<Process>) -> bool {
-    for _ in 0..FARTHEST {
-        let Some(found) = look(process) else { return false };
-        if !LAUNCHERS.iter().any(|launcher| found.name.starts_with(launcher)) {
-            return false;
-        }
-        if found.stderr.starts_with("/dev/pts") || found.stderr.to_string_lossy().starts_with("/dev/tty") {
-            return true;
-        }
-        process = found.parent;
+impl Process {
+    fn is_launcher(&self) -> bool {
+        LAUNCHERS.iter().any(|launcher| self.name.starts_with(launcher))
     }
-    false
+
+    fn has_terminal(&self) -> bool {
+        self.stdout.starts_with("/dev/pts") || self.stdout.to_string_lossy().starts_with("/dev/tty")
+    }
 }
 
-/// Reads `/proc`; finds nothing on a system that has none, and then there is no bar.
+/// Follows the launchers up from a process, to the one that the user started. A shell may stand between them and the rank.
+fn farthest_launcher(parent: u32, look: impl Fn(u32) -> Option<Process>) -> Option<Process> {
+    let ancestors = std::iter::successors(look(parent), |process| look(process.parent)).take(FARTHEST);
+    ancestors.skip_while(|process| !process.is_launcher()).take_while(Process::is_launcher).last()
+}
+
+/// Reads `/proc`; finds nothing on a system that has none.
 fn look(process: u32) -> Option<Process> {
     let stat = fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
     // `pid (name) state parent ..`, and the name may hold anything.
     let (name, rest) = stat.split_once('(')?.1.rsplit_once(')')?;
     let parent = rest.split_whitespace().nth(1)?.parse().ok()?;
-    let stderr = fs::read_link(format!("/proc/{process}/fd/2")).ok()?;
-    Some(Process { name: name.to_owned(), parent, stderr })
+    let stdout = fs::read_link(format!("/proc/{process}/fd/1")).ok()?;
+    Some(Process { name: name.to_owned(), parent, stdout })
 }
 
 /// A terminal behind a pipe: it obeys escape sequences, but cannot be asked for its size.
@@ -65,7 +69,10 @@ impl<W: Write> Forwarded<W> {
     }
 
     fn write(&self, text: &str) -> io::Result<()> {
-        self.out.lock().unwrap_or_else(PoisonError::into_inner).write_all(text.as_bytes())
+        let mut out = self.out.lock().unwrap_or_else(PoisonError::into_inner);
+        out.write_all(text.as_bytes())?;
+        // Stdout keeps back what is no whole line.
+        out.flush()
     }
 
     fn move_cursor(&self, by: usize, direction: char) -> io::Result<()> {
@@ -107,7 +114,7 @@ impl<W: Write + std::fmt::Debug + Send> TermLike for Forwarded<W> {
     }
 
     fn flush(&self) -> io::Result<()> {
-        self.out.lock().unwrap_or_else(PoisonError::into_inner).flush()
+        Ok(())
     }
 }
 
@@ -116,34 +123,43 @@ mod tests {
     use super::*;
 
     /// Process 1 is the rank's parent, 2 its parent, and so on.
-    fn shown(ancestors: &[(&str, &str)]) -> bool {
-        launcher_has_terminal(1, |process| {
-            let (name, stderr) = ancestors.get(process as usize - 1)?;
-            Some(Process { name: (*name).to_owned(), parent: process + 1, stderr: PathBuf::from(stderr) })
-        })
+    fn shown(ancestors: &[(&str, &str)]) -> Option<bool> {
+        let look = |process: u32| {
+            let (name, stdout) = ancestors.get(process as usize - 1)?;
+            Some(Process { name: (*name).to_owned(), parent: process + 1, stdout: PathBuf::from(stdout) })
+        };
+        farthest_launcher(1, look).map(|launcher| launcher.has_terminal())
     }
 
     #[test]
     fn open_mpi_is_the_parent_itself() {
-        assert!(shown(&[("mpirun.openmpi", "/dev/pts/3"), ("bash", "/dev/pts/3")]));
-        assert!(!shown(&[("mpirun.openmpi", "/tmp/log"), ("bash", "/dev/pts/3")]));
+        assert_eq!(shown(&[("mpirun.openmpi", "/dev/pts/3"), ("bash", "/dev/pts/3")]), Some(true));
+        assert_eq!(shown(&[("mpirun.openmpi", "/tmp/log"), ("bash", "/dev/pts/3")]), Some(false));
     }
 
     #[test]
     fn mpich_has_a_proxy_between() {
-        assert!(shown(&[("hydra_pmi_proxy", "pipe:[4]"), ("mpirun.mpich", "/dev/pts/3")]));
-        assert!(!shown(&[("hydra_pmi_proxy", "pipe:[4]"), ("mpirun.mpich", "pipe:[9]"), ("make", "/dev/pts/3")]));
+        assert_eq!(shown(&[("hydra_pmi_proxy", "pipe:[4]"), ("mpirun.mpich", "/dev/pts/3")]), Some(true));
+        let piped = [("hydra_pmi_proxy", "pipe:[4]"), ("mpirun.mpich", "pipe:[9]"), ("make", "/dev/pts/3")];
+        assert_eq!(shown(&piped), Some(false));
     }
 
     #[test]
-    fn what_is_no_launcher_may_keep_stderr_for_itself() {
-        assert!(!shown(&[("sh", "/dev/pts/3")]));
-        assert!(!shown(&[]));
+    fn a_shell_between_the_launcher_and_the_rank_is_passed_over() {
+        assert_eq!(shown(&[("sh", "/dev/pts/9"), ("mpirun.openmpi", "/tmp/log"), ("bash", "/dev/pts/3")]), Some(false));
+        assert_eq!(shown(&[("sh", "/dev/pts/9"), ("mpirun.openmpi", "/dev/pts/3")]), Some(true));
+    }
+
+    #[test]
+    fn without_a_launcher_there_is_nobody_to_ask() {
+        assert_eq!(shown(&[("sh", "/dev/pts/3")]), None);
+        assert_eq!(shown(&[]), None);
     }
 
     #[test]
     fn the_search_ends() {
-        assert!(!shown(&[("mpirun", "pipe:[4]"); 50]));
+        let own_parent = |_| Some(Process { name: "mpirun".into(), parent: 1, stdout: PathBuf::from("/dev/pts/3") });
+        assert!(farthest_launcher(1, own_parent).is_some());
     }
 
     #[test]

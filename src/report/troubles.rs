@@ -62,13 +62,14 @@ impl Troubles {
     /// Notes a step, where it is about something that went wrong.
     pub(super) fn observe(&mut self, observed: &Observed) {
         match observed {
-            Observed::Conflict { name, first, second, piece, hashes } => self.conflicts.push(Conflict {
-                file: name.clone(),
-                first: first.0,
-                second: second.0,
-                segment: piece.ordinal(),
-                hashes: hashes.as_ref().clone(),
-            }),
+            Observed::Conflict { name, first, second, piece, hashes } => {
+                let mut owners = [(first.0, hashes[0].clone()), (second.0, hashes[1].clone())];
+                // Who published first is chance.
+                owners.sort();
+                let [(first, its), (second, others)] = owners;
+                let (file, segment, hashes) = (name.clone(), piece.ordinal(), [its, others]);
+                self.conflicts.push(Conflict { file, first, second, segment, hashes });
+            }
             Observed::Short { rank, name, missing, why } => {
                 let shortage =
                     Shortage { file: name.clone(), missing: *missing, why: lack_name(*why), sentence: sentence(*why) };
@@ -184,8 +185,8 @@ mod tests {
     fn conflict(hashes: [&str; 2]) -> Observed {
         Observed::Conflict {
             name: String::from("file1"),
-            first: Rank(1),
-            second: Rank(3),
+            first: Rank(3),
+            second: Rank(1),
             piece: PieceIndex(6),
             hashes: Box::new(hashes.map(String::from)),
         }
@@ -217,11 +218,11 @@ mod tests {
     #[test]
     fn a_conflict_names_both_owners_and_the_first_segment_that_differs() {
         assert_eq!(
-            after(&[conflict(["aa", "bb"])]).lines(),
+            after(&[conflict(["bb", "aa"])]).lines(),
             ["file1: ranks 1 and 3 list different hashes, first for segment 7: aa and bb"]
         );
         assert_eq!(
-            after(&[conflict(["aa", ""])]).lines(),
+            after(&[conflict(["", "aa"])]).lines(),
             ["file1: ranks 1 and 3 list different hashes, first for segment 7: aa and nothing"]
         );
     }
@@ -237,7 +238,7 @@ mod tests {
     fn programs_read_every_trouble() {
         let reason = String::from("in2.txt:4: no");
         let troubles = after(&[
-            conflict(["aa", "bb"]),
+            conflict(["bb", "aa"]),
             short(2, "file1", Some(3), Lack::Conflict),
             short(1, "file1", Some(3), Lack::Conflict),
             Observed::Lost { rank: Rank(4) },

@@ -151,6 +151,7 @@ fn size_of_swarm(swarm: &Swarm) -> u64 {
             Change::HasAll { .. } => 6,
             Change::Holds { bits, .. } => 8 + u64::from(bits.pieces()) / 8,
             Change::Gone { .. } => 2,
+            Change::Anew => 1,
         })
         .sum();
     6 + changes + 3 * swarm.loads.len() as u64

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 use tema3::assignment::{HashList, Input, OwnedFile, Twist};
 use tema3::commands::{catalog, refusal};
-use tema3::protocol::{Member, Owned, Rank};
+use tema3::protocol::{Member, Owned};
 use tema3::sim::{Published, Scenario, Simulation};
 
 use super::stories::small;

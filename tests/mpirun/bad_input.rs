@@ -64,7 +64,8 @@ fn counts_that_cannot_be_are_named_with_their_line() {
         ("-1\n0", "in2.txt:1: "),
         ("0\n-9223372036854775808", "in2.txt:2: "),
         ("two\n0", "in2.txt:1: "),
-        ("1\nmine 3\nhash\nhash\n0", "in2.txt:5: "),
+        ("1\nmine 3\nhash\nhash\n0", "in2.txt:6: "),
+        ("1\nmine 4\nhash\nhash\n0", "in2.txt:2: "),
         ("1\nmine 1\ntwo words\n0", "in2.txt:3: "),
         ("", "in2.txt:1: "),
     ] {

@@ -25,7 +25,7 @@ const OF_A_RANK: [&str; 8] = [
 ];
 
 /// What a job is to run.
-pub struct Job<'a> {
+pub(crate) struct Job<'a> {
     ranks: u32,
     folder: &'a Path,
     folders: Folders,
@@ -44,35 +44,35 @@ enum Folders {
 
 /// How a job ended.
 #[derive(Debug)]
-pub struct Ended {
-    pub code: i32,
-    pub stdout: String,
-    pub stderr: String,
-    pub took: Duration,
+pub(crate) struct Ended {
+    pub(crate) code: i32,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+    pub(crate) took: Duration,
 }
 
 impl<'a> Job<'a> {
     /// A job of so many ranks, all standing in `folder`.
-    pub fn new(ranks: u32, folder: &'a Path) -> Self {
+    pub(crate) fn new(ranks: u32, folder: &'a Path) -> Self {
         Self { ranks, folder, folders: Folders::Shared, deadline: Duration::from_secs(60), words: Vec::new() }
     }
 
     /// Lets rank R stand in `rank<R>` below the folder.
-    pub fn in_folders_of_their_own(mut self) -> Self {
+    pub(crate) fn in_folders_of_their_own(mut self) -> Self {
         self.folders = Folders::OneEach;
         self
     }
 
     /// Adds words to the program's command line.
-    pub fn with<W: AsRef<str>>(mut self, words: impl IntoIterator<Item = W>) -> Self {
+    pub(crate) fn with<W: AsRef<str>>(mut self, words: impl IntoIterator<Item = W>) -> Self {
         self.words.extend(words.into_iter().map(|word| word.as_ref().to_owned()));
         self
     }
 
     /// Runs it. Panics where it does not end in time, or leaves a process behind.
-    pub fn run(self) -> Ended {
+    pub(crate) fn run(self) -> Ended {
         let launcher = Launcher::get();
-        let mut command = Command::new(&launcher.program);
+        let mut command = outside_of_any_job(&launcher.program);
         command.args(launcher.options()).args(["-np", &self.ranks.to_string()]);
         match self.folders {
             Folders::Shared => command.arg(PROGRAM),
@@ -88,14 +88,32 @@ impl<'a> Job<'a> {
 }
 
 /// Runs the program without a launcher, standing in `folder`.
-pub fn run_alone<W: AsRef<str>>(folder: &Path, words: impl IntoIterator<Item = W>) -> Ended {
-    let mut command = Command::new(PROGRAM);
+pub(crate) fn run_alone<W: AsRef<str>>(folder: &Path, words: impl IntoIterator<Item = W>) -> Ended {
+    let mut command = outside_of_any_job(PROGRAM.as_ref());
     command.args(words.into_iter().map(|word| word.as_ref().to_owned())).current_dir(folder);
     watch(command, Duration::from_secs(60))
 }
 
+/// Runs one rank of four as the launcher of another MPI would: it sets its own variables, of which this MPI knows nothing.
+pub(crate) fn run_under_another_launcher(folder: &Path) -> Ended {
+    let mut command = outside_of_any_job(PROGRAM.as_ref());
+    let [rank, ranks] = match Launcher::get().kind {
+        Kind::OpenMpi => ["PMI_RANK", "PMI_SIZE"],
+        Kind::Other => ["OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE"],
+    };
+    command.envs([(rank, "0"), (ranks, "4")]).current_dir(folder);
+    watch(command, Duration::from_secs(60))
+}
+
+/// A program that does not see in which job this test may itself be running.
+fn outside_of_any_job(program: &Path) -> Command {
+    let mut command = Command::new(program);
+    OF_A_RANK.iter().for_each(|name| _ = command.env_remove(name));
+    command
+}
+
 /// How often a run that must always end alike is repeated.
-pub fn repeats() -> u32 {
+pub(crate) fn repeats() -> u32 {
     std::env::var("TEMA3_REPEATS").ok().and_then(|repeats| repeats.parse().ok()).unwrap_or(2)
 }
 
@@ -119,7 +137,7 @@ impl Launcher {
             let version = |name: &String| Command::new(name).arg("--version").output().ok();
             let found = names.iter().find_map(|name| Some((name, version(name)?)));
             let (name, version) = found.unwrap_or_else(|| panic!("none of {names:?} can be run; set MPIRUN"));
-            let is_open_mpi = String::from_utf8_lossy(&version.stdout).contains("Open MPI");
+            let is_open_mpi = String::from_utf8_lossy(&version.stdout).contains("open-mpi.org");
             Self { program: name.into(), kind: if is_open_mpi { Kind::OpenMpi } else { Kind::Other } }
         })
     }
@@ -138,7 +156,6 @@ fn watch(mut command: Command, deadline: Duration) -> Ended {
     static JOBS: AtomicU32 = AtomicU32::new(0);
     let mark = format!("{MARK}={}-{}", std::process::id(), JOBS.fetch_add(1, Ordering::Relaxed));
     let _running = one_at_a_time();
-    OF_A_RANK.iter().for_each(|name| _ = command.env_remove(name));
     let (name, value) = mark.split_once('=').expect("it was just put there");
     command.env(name, value).process_group(0);
     let begun = Instant::now();

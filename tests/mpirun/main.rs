@@ -7,7 +7,7 @@
 
 mod alike;
 mod bad_input;
-mod fixtures;
+mod course_tests;
 mod job;
 mod reports;
 mod stories;

@@ -29,7 +29,7 @@ fn swarm(name: String, card: &StoryCard, found: &Outputs, expected: Outputs) -> 
 }
 
 /// A story that is made for one test.
-pub fn made(rules: StoryRules) -> Swarm {
+pub(crate) fn made(rules: StoryRules) -> Swarm {
     let story = Story::make(rules).expect("sound rules");
     let inputs = (1..story.card().ranks).map(|client| (client, story.input_bytes(client))).collect();
     let expected = story.expected().into_iter().collect();
@@ -37,7 +37,7 @@ pub fn made(rules: StoryRules) -> Swarm {
 }
 
 /// Three clients, two files, one owner each, with these twists.
-pub fn small(twists: &[Twist]) -> Swarm {
+pub(crate) fn small(twists: &[Twist]) -> Swarm {
     let (fewest_segments, most_segments, twists) = (20, 40, twists.to_vec());
     let (clients, files, owners, wanters) = (3, 2, 1, None);
     made(StoryRules { seed: 11, clients, files, fewest_segments, most_segments, owners, wanters, twists })

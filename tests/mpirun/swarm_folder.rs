@@ -8,21 +8,21 @@ use tempfile::TempDir;
 use super::job::{Ended, Job};
 
 /// Outputs by name.
-pub type Outputs = BTreeMap<String, Vec<u8>>;
+pub(crate) type Outputs = BTreeMap<String, Vec<u8>>;
 
 /// The inputs of a swarm, by client, and its expected end.
 #[derive(Clone, Debug)]
-pub struct Swarm {
-    pub name: String,
-    pub ranks: u32,
-    pub inputs: BTreeMap<u32, Vec<u8>>,
-    pub expected: Outputs,
-    pub exit: i32,
+pub(crate) struct Swarm {
+    pub(crate) name: String,
+    pub(crate) ranks: u32,
+    pub(crate) inputs: BTreeMap<u32, Vec<u8>>,
+    pub(crate) expected: Outputs,
+    pub(crate) exit: i32,
 }
 
 /// How the ranks' folders are laid out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Layout {
+pub(crate) enum Layout {
     /// `--input IN --output OUT` for all.
     InAndOut,
     /// Each rank in a folder of its own, which holds its input and takes its output.
@@ -30,16 +30,16 @@ pub enum Layout {
 }
 
 /// A run of a swarm: how it ended and what came out.
-pub struct Run {
-    pub ended: Ended,
-    pub outputs: Outputs,
+pub(crate) struct Run {
+    pub(crate) ended: Ended,
+    pub(crate) outputs: Outputs,
     /// Where it ran, for what else was written there.
-    pub folder: TempDir,
+    pub(crate) folder: TempDir,
 }
 
 impl Swarm {
     /// Runs it with these words more on its command line.
-    pub fn run(&self, layout: Layout, words: &[&str]) -> Run {
+    pub(crate) fn run(&self, layout: Layout, words: &[&str]) -> Run {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let path = folder.path();
         let input_of = |rank: u32| match layout {
@@ -64,7 +64,7 @@ impl Swarm {
     }
 
     /// Runs it and compares the exit code, and every output byte by byte.
-    pub fn check(&self, layout: Layout) -> Run {
+    pub(crate) fn check(&self, layout: Layout) -> Run {
         let run = self.run(layout, &[]);
         let said = format!("{} ({layout:?})\n{}\n{}", self.name, run.ended.stdout, run.ended.stderr);
         assert_eq!(run.ended.code, self.exit, "exit code of {said}");
@@ -77,7 +77,7 @@ impl Swarm {
     }
 
     /// The same with another input for a client, or with none.
-    pub fn with_input(&self, client: u32, bytes: Option<&[u8]>) -> Self {
+    pub(crate) fn with_input(&self, client: u32, bytes: Option<&[u8]>) -> Self {
         let mut changed = self.clone();
         changed.inputs.remove(&client);
         changed.inputs.extend(bytes.map(|bytes| (client, bytes.to_vec())));
@@ -86,7 +86,7 @@ impl Swarm {
 }
 
 /// The files of a folder, which may be missing.
-pub fn files(folder: &Path) -> Outputs {
+pub(crate) fn files(folder: &Path) -> Outputs {
     let mut found = Outputs::new();
     for entry in std::fs::read_dir(folder).into_iter().flatten() {
         let entry = entry.expect("a readable folder");
@@ -99,6 +99,6 @@ pub fn files(folder: &Path) -> Outputs {
 }
 
 /// The root of this project.
-pub fn root() -> PathBuf {
+pub(crate) fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
 }

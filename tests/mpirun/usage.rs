@@ -1,6 +1,6 @@
 //! How the program answers where it is not used as it is meant to be.
 
-use super::job::{Job, run_alone};
+use super::job::{Job, run_alone, run_under_another_launcher};
 
 #[test]
 fn too_few_ranks_end_with_one_clear_line() {
@@ -23,6 +23,14 @@ fn without_mpirun_it_ends_with_one_clear_line() {
     assert_eq!((ended.code, ended.stdout.as_str()), (2, ""));
     assert_eq!(ended.stderr.lines().count(), 1, "{}", ended.stderr);
     assert!(ended.stderr.contains("mpirun -np N"), "{}", ended.stderr);
+}
+
+#[test]
+fn a_launcher_of_another_mpi_ends_with_77() {
+    let folder = tempfile::tempdir().unwrap();
+    let ended = run_under_another_launcher(folder.path());
+    assert_eq!(ended.code, 77, "{}", ended.stderr);
+    assert!(ended.stderr.contains("the launcher started 4 ranks, but MPI shows only one"), "{}", ended.stderr);
 }
 
 #[test]
@@ -51,4 +59,22 @@ fn commands_that_need_no_mpi_run_without_mpirun() {
     assert!(folder.path().join("made/in2.txt").exists());
     let again = run_alone(folder.path(), ["generate", "made"]);
     assert_eq!(again.code, 2, "{}", again.stderr);
+}
+
+#[test]
+fn a_soak_ends_with_one_line_that_counts() {
+    let folder = tempfile::tempdir().unwrap();
+    let one = run_alone(folder.path(), ["soak", "--case", "1/clients=2/pieces=1/without=poison"]);
+    assert!(one.stdout.contains("rank 0 hears Start"), "{}", one.stdout);
+    let none = run_alone(folder.path(), ["soak", "--swarms", "0"]);
+    assert_eq!(none.code, 0, "{}", none.stderr);
+    assert!(none.stdout.ends_with("0 lost, 0 wrong, 0 stuck\n"), "{}", none.stdout);
+}
+
+#[test]
+fn a_folder_without_records_is_not_replayed() {
+    let folder = tempfile::tempdir().unwrap();
+    let ended = run_alone(folder.path(), ["replay", "."]);
+    assert_eq!(ended.code, 3);
+    assert!(ended.stderr.contains("--record DIR"), "{}", ended.stderr);
 }

@@ -8,7 +8,7 @@ use tema3::fault::{Fate, Faults, Subject};
 use tema3::metainfo::PieceIndex;
 use tema3::net::codec::{LONGEST_MESSAGE, VERSION};
 use tema3::protocol::{
-    Arrival, Body, Call, Decision, Event, Message, Outbox, Outcome, Rank, Slot, StopCause, TRACKER, Time,
+    Arrival, Body, Call, Decision, Ending, Event, Message, Outbox, Outcome, Rank, Slot, StopCause, TRACKER, Time,
 };
 
 use super::toys::{TORRENT, said};
@@ -279,7 +279,10 @@ impl Faulty {
             corrupt: 200,
             ..Faults::default()
         };
-        let last_words = [Body::Stop { outcome: Outcome::Complete }, Body::Exit { outcome: Outcome::Complete }];
+        let last_words = [
+            Body::Stop { outcome: Outcome::Complete, ending: Ending::Done },
+            Body::Exit { outcome: Outcome::Complete },
+        ];
         let words = last_words.map(|body| Subject::of(&said(body)));
         let spares = |faults: &Faults| {
             let ways = [(Rank(0), Rank(1)), (Rank(1), Rank(0))];

@@ -6,7 +6,7 @@ use tema3::metainfo::{Layout, PieceHashes, PieceIndex, TorrentId};
 use tema3::net::mpi::{Options, World, init};
 use tema3::net::shaping::Limits;
 use tema3::protocol::{
-    Body, Decision, Event, Incarnation, Message, Node, Outbox, Outcome, Rank, StopCause, TRACKER, Term, Time,
+    Body, Decision, Ending, Event, Incarnation, Message, Node, Outbox, Outcome, Rank, StopCause, TRACKER, Term, Time,
 };
 use tema3::storage::{Storage, StorageError, Written};
 
@@ -91,7 +91,7 @@ impl<S: Story> Node for Toy<S> {
             Event::Message { message: Message { body: Body::Exit { .. }, .. }, .. } => self.stage = Stage::Left,
             Event::Drained { traffic } => {
                 println!("{}: {}, sent {}", self.me, self.story.verdict().expect("it has ended"), traffic.messages);
-                let message = said(Body::Stop { outcome: Outcome::Complete });
+                let message = said(Body::Stop { outcome: Outcome::Complete, ending: Ending::Done });
                 out.push(Decision::Send { to: TRACKER, message });
             }
             event => self.story.hear(now, event, out),

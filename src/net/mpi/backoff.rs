@@ -40,15 +40,16 @@ pub(super) struct Backoff {
 }
 
 impl Backoff {
-    /// For a machine with so many ranks on so many cores. The more ranks share a core, the sooner each gives it away and
-    /// the longer it stays away.
+    /// For a machine with so many ranks on so many cores. The more ranks share a core, the sooner each leaves it alone and
+    /// the longer it stays away: a rank that only yields comes back before the one that would answer it has run. (32 ranks
+    /// on 2 cores: 1.4 times the empty program's time with 100 yields, 1.15 with 6.)
     pub(super) fn new(ranks: u32, cores: u32) -> Self {
         let crowd = ranks.div_ceil(cores.max(1)).max(1);
         Self {
             idle_rounds: 0,
             sleep: FIRST_SLEEP,
             spins: if crowd > 1 { 0 } else { SPINS },
-            yields: YIELDS,
+            yields: YIELDS / crowd,
             awaited_cap: Duration::from_micros(100) * crowd.min(20),
             quiet_cap: Duration::from_millis(1) * crowd.min(20),
         }
@@ -99,8 +100,10 @@ mod tests {
     }
 
     #[test]
-    fn a_rank_that_shares_its_core_never_spins() {
-        assert_eq!(Backoff::new(3, 2).next(Prospect::Awaited), Rest::Yield);
+    fn a_rank_that_shares_its_core_never_spins_and_goes_to_sleep_the_sooner_the_more_share_it() {
+        let mut backoff = Backoff::new(32, 2);
+        assert!((0..6).all(|_| backoff.next(Prospect::Awaited) == Rest::Yield));
+        assert_eq!(backoff.next(Prospect::Awaited), Rest::Sleep(FIRST_SLEEP));
     }
 
     #[test]

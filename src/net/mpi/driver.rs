@@ -53,7 +53,7 @@ pub(super) struct Driver<'a> {
     stop_signal: &'a AtomicBool,
     time_limit: Option<Time>,
     backoff: Backoff,
-    active_at: Instant,
+    active_at: Time,
 }
 
 impl<'a> Driver<'a> {
@@ -81,30 +81,44 @@ impl<'a> Driver<'a> {
             stop_signal,
             time_limit: options.time_limit.map(|limit| Time::ZERO + limit),
             backoff: super::crowd::backoff(size),
-            active_at: Instant::now(),
+            active_at: Time::ZERO,
         }
     }
 
     /// Runs the node until it has left and its last words too.
     pub(super) fn run(mut self, node: &mut dyn Node) -> Result<Traffic, NetError> {
-        while !node.is_finished() {
+        let mut timeout = None;
+        loop {
             self.now = Time::ZERO + self.started.elapsed();
-            self.hear_stop();
-            let mut busy = self.hear_own(node)?;
-            busy |= self.hear_arrivals(node)?;
-            busy |= self.outgoing.advance(self.now)?;
-            busy |= self.hear_own(node)?;
-            busy |= self.hear_timeout(node)?;
-            self.see_whether_drained();
-            if busy {
+            if self.step(node, timeout)? {
+                // Only now can the node have changed: it need not be asked in every idle round.
+                if node.is_finished() {
+                    break;
+                }
+                timeout = node.next_timeout();
+                self.active_at = self.now;
                 self.backoff.reset();
-                self.active_at = Instant::now();
-            } else if self.heard.is_empty() {
-                self.rest(node.next_timeout());
+            } else {
+                self.rest(timeout);
             }
         }
         self.flush()?;
         Ok(self.outgoing.traffic())
+    }
+
+    /// Looks once at all from which something may come; tells whether anything did.
+    fn step(&mut self, node: &mut dyn Node, timeout: Option<Time>) -> Result<bool, NetError> {
+        self.hear_stop();
+        self.see_whether_drained();
+        let mut any = self.hear_own(node)?;
+        any |= self.hear_arrivals(node)?;
+        any |= self.outgoing.advance(self.now)?;
+        any |= self.hear_own(node)?;
+        if timeout.is_some_and(|due| due <= self.now) {
+            self.tell(node, Event::Timeout)?;
+            any = true;
+        }
+        Ok(any)
     }
 
     /// Sees to it that the node's last words leave; what still comes is for nobody.
@@ -137,14 +151,6 @@ impl<'a> Driver<'a> {
         if self.time_limit.take_if(|limit| *limit <= self.now).is_some() {
             self.heard.push_back(Event::Stop { cause: StopCause::TimeLimit });
         }
-    }
-
-    fn hear_timeout(&mut self, node: &mut dyn Node) -> Result<bool, NetError> {
-        let due = node.next_timeout().is_some_and(|due| due <= self.now);
-        if due {
-            self.tell(node, Event::Timeout)?;
-        }
-        Ok(due)
     }
 
     /// Tells the node what this rank itself has to say.
@@ -291,7 +297,7 @@ impl<'a> Driver<'a> {
     /// Nothing happened: makes room for those on whom this rank waits, until something is due at the latest.
     fn rest(&mut self, timeout: Option<Time>) {
         let outstanding = !self.expected.is_empty() || !self.outgoing.is_idle() || !self.incoming.is_idle();
-        let awaited = outstanding || self.active_at.elapsed() < ANSWER_AWAITED;
+        let awaited = outstanding || self.now.since(self.active_at) < ANSWER_AWAITED;
         match self.backoff.next(if awaited { Prospect::Awaited } else { Prospect::Quiet }) {
             Rest::Spin => std::hint::spin_loop(),
             Rest::Yield => std::thread::yield_now(),

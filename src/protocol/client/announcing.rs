@@ -72,7 +72,7 @@ impl Download {
     }
 
     /// Reports all that was not reported yet, in bounded messages.
-    fn announce_all(&mut self, shared: &Shared) {
+    pub(super) fn announce_all(&mut self, shared: &Shared) {
         while self.announced < shared.holdings.journal_len() {
             let stretch = self.announced..shared.holdings.journal_len().min(self.announced + REPORTED);
             self.announced = stretch.end;
@@ -311,6 +311,7 @@ impl Download {
         let other = |rank: Rank| rank != own;
         for change in swarm.changes {
             match change {
+                Change::Anew => self.torrents.values_mut().for_each(Torrent::forget_holders),
                 Change::Has { rank, pieces } if other(rank) => {
                     if let Some(torrent) = self.torrents.get_mut(&pieces.torrent) {
                         let layout = torrent.layout;
@@ -340,10 +341,7 @@ impl Download {
             return;
         }
         self.starving = None;
-        if self.stage != Stage::Trading
-            || !self.flights.is_empty()
-            || (self.open.is_empty() && self.unresolved.is_empty())
-        {
+        if !self.is_idle(shared) {
             return;
         }
         self.starving = Some(now + shared.config.patience.call / 2);
@@ -354,6 +352,7 @@ impl Download {
         if !self.somebody_will_do(shared) {
             let stretch = self.announced..self.announced;
             self.calls.want(Pending::Announce { stretch, need: Need::Starving });
+            self.cried = true;
         }
         if !self.unresolved.is_empty() {
             self.calls.want(Pending::Join { names: self.unresolved.clone() });

@@ -38,6 +38,8 @@ pub(super) struct Download {
     pub(super) downloaders: u32,
     /// With nothing to ask for: when to ask the tracker again.
     pub(super) starving: Option<Time>,
+    /// The tracker was told that nobody can help.
+    pub(super) cried: bool,
     /// The worst that happened to this client.
     pub(super) outcome: Outcome,
 }
@@ -74,6 +76,7 @@ impl Download {
             version: 0,
             downloaders: 1,
             starving: None,
+            cried: false,
             outcome: Outcome::Complete,
         }
     }
@@ -124,9 +127,13 @@ impl Download {
         if let Some(state) = self.torrents.get_mut(&torrent) {
             state.picker.take(piece);
         }
-        if !self.close_if_complete(torrent, shared, out) {
-            self.announce_if_due(shared);
+        if self.close_if_complete(torrent, shared, out) {
+            return;
         }
+        if std::mem::take(&mut self.cried) {
+            self.announce_all(shared);
+        }
+        self.announce_if_due(shared);
     }
 
     /// Closes a torrent of which all pieces are held; tells whether it did.
@@ -262,8 +269,13 @@ impl Download {
     pub(super) fn finish(&self, shortage: Shortage, shared: &Shared) -> Finish {
         let mut shortfalls = self.unavailable.clone();
         if shortage == Shortage::Real {
+            let known = |name: &String| {
+                self.torrents.values().any(|torrent| torrent.name == *name)
+                    || self.unavailable.iter().any(|shortfall| shortfall.name == *name)
+                    || self.catalog.owned.iter().any(|owned| owned.name == *name && owned.held.is_full())
+            };
             let unowned = |name: &String| Shortfall { name: name.clone(), missing: None, why: Lack::Unowned };
-            shortfalls.extend(self.unresolved.iter().map(unowned));
+            shortfalls.extend(self.catalog.wanted.iter().filter(|name| !known(name)).map(unowned));
         }
         for (id, torrent) in &self.torrents {
             let held = shared.holdings.of(*id).expect("a torrent that is downloaded has holdings");

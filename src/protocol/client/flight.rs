@@ -25,10 +25,6 @@ impl Flights {
         self.flights.len()
     }
 
-    pub(super) fn is_empty(&self) -> bool {
-        self.flights.is_empty()
-    }
-
     pub(super) fn add(&mut self, flight: Flight) {
         self.flights.push(flight);
     }

@@ -94,6 +94,7 @@ impl Client {
 
     fn change_term(&mut self, now: Time, term: Term, out: &mut Outbox) {
         self.shared.term = term;
+        self.download.calls.turn_to_another();
         self.download.register(now);
         out.tell(Observed::TermChanged { term, tracker: self.shared.tracker() });
     }
@@ -306,7 +307,7 @@ impl Node for Client {
             self.tick(now, out);
         }
         // Whatever happened: a client that lacks something asks for it, or knows when it will.
-        if self.download.flights.is_empty() && self.download.starving.is_none() {
+        if self.download.starving.is_none() && self.download.is_idle(&self.shared) {
             self.download.fill(now, &mut self.shared, out);
         }
         self.download.speak(now, &self.shared, out);

@@ -60,9 +60,16 @@ impl Download {
         if self.flights.len() < usize::from(window) {
             self.ask_twice(now, window, shared, out);
         }
-        if self.flights.is_empty() && !self.is_done() {
+        if self.is_idle(shared) {
             self.starving.get_or_insert(now);
         }
+    }
+
+    /// Whether something is lacked and nothing is to be expected from what is in flight.
+    pub(super) fn is_idle(&self, shared: &Shared) -> bool {
+        let hopeless = |rank| shared.peers.find(rank).is_some_and(|peer| peer.is_hopeless());
+        let lacks = !self.open.is_empty() || !self.unresolved.is_empty();
+        self.stage == Stage::Trading && lacks && self.flights.iter().all(|flight| hopeless(flight.to))
     }
 
     /// How many pieces may be in flight: by bytes, in the bounds that the policy gives.

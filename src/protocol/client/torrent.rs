@@ -94,6 +94,13 @@ impl Torrent {
         }
     }
 
+    /// What was known of all peers no longer holds.
+    pub(super) fn forget_holders(&mut self) {
+        for piece in std::mem::take(&mut self.holders).values().flat_map(Bitfield::iter) {
+            self.picker.lost_holder(piece);
+        }
+    }
+
     /// Who holds a piece.
     pub(super) fn holders(&self, piece: PieceIndex) -> impl Iterator<Item = Rank> {
         self.holders.iter().filter(move |(_, bits)| bits.contains(piece)).map(|(&rank, _)| rank)

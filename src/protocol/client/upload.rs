@@ -36,7 +36,10 @@ impl Upload {
     /// A peer wants a piece.
     pub(super) fn request(&mut self, wish: Wish, shared: &Shared, out: &mut Outbox) {
         if !shared.holdings.contains(wish.torrent, wish.piece) {
-            return refuse(wish, Reason::NotHeld, Vec::new(), shared, out);
+            // A torrent that is not known here may be an own one whose number is still to come.
+            let known = shared.holdings.of(wish.torrent).is_some();
+            let reason = if known { Reason::NotHeld } else { Reason::Busy };
+            return refuse(wish, reason, Vec::new(), shared, out);
         }
         if let Some(holders) = self.elsewhere(wish, shared) {
             return refuse(wish, Reason::Elsewhere, holders, shared, out);

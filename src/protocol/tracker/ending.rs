@@ -1,6 +1,6 @@
 //! How the tracker watches over its clients, and ends the run: all are told to stop, all drain, all leave with one outcome.
 
-use super::roster::Presence;
+use super::roster::{Client, Presence};
 use super::{FIRST, Phase, Repeat, Tracker};
 use crate::protocol::{
     Answer, Body, Change, ClientSummary, Decision, Ending, Finish, Observed, Outbox, Outcome, Rank, Summary, Term,
@@ -28,7 +28,7 @@ impl Tracker {
             }
             Phase::Stopping { ending, outcome, told } => {
                 self.check_at = now + self.config.patience.call / Self::HASTE;
-                self.say_stop_again(now, (ending, outcome, told), out);
+                self.remind(now, (ending, outcome, told), out);
             }
             Phase::Leaving { until } => {
                 if now >= until {
@@ -133,12 +133,32 @@ impl Tracker {
 
     /// Ends the run when nothing more is to be had: each client has finished, or has starved for long enough.
     pub(super) fn end_if_done(&mut self, now: Time, out: &mut Outbox) {
-        let done = self.phase == Phase::Running
-            && self.roster.live().all(|(rank, client)| {
-                client.presence == Presence::Registered && (client.finished.is_some() || self.starved(now, rank))
-            });
-        if done {
-            self.stop(now, Ending::Done, out);
+        match self.phase {
+            Phase::Running if self.roster.live().all(|(rank, _)| self.is_done(now, rank)) => {
+                self.stop(now, Ending::Done, out);
+            }
+            Phase::Stopping { ending: Ending::Done, outcome, .. } => {
+                self.say_stop_to_latecomers(now, outcome, out);
+            }
+            _ => {}
+        }
+    }
+
+    /// Whether a client has all that it can get.
+    fn is_done(&self, now: Time, rank: Rank) -> bool {
+        let here = |client: &Client| client.presence == Presence::Registered;
+        self.roster
+            .get(rank)
+            .is_some_and(|client| here(client) && (client.finished.is_some() || self.starved(now, rank)))
+    }
+
+    /// Whoever was lost when the others were told to stop, and came back, is told when it is done: until then the others
+    /// stay and serve it.
+    fn say_stop_to_latecomers(&mut self, now: Time, outcome: Outcome, out: &mut Outbox) {
+        let late = self.roster.live().filter(|(_, client)| !client.stopped).map(|(rank, _)| rank);
+        let done: Vec<Rank> = late.filter(|&rank| self.is_done(now, rank)).collect();
+        for rank in done {
+            self.say_stop(rank, outcome, Ending::Done, out);
         }
     }
 
@@ -148,7 +168,7 @@ impl Tracker {
         let starving = self.roster.get(rank).and_then(|client| client.starving.as_ref());
         starving.is_some_and(|starving| {
             let (long, lately) = (now.since(starving.since), now.since(starving.last));
-            long >= patience.starving && lately <= patience.call * 2 && !self.could_be_fed(rank, &starving.useless)
+            long >= patience.starving && lately <= patience.call && !self.could_be_fed(rank, &starving.useless)
         })
     }
 
@@ -162,30 +182,37 @@ impl Tracker {
         }
         let outcome = self.worst();
         self.phase = Phase::Stopping { ending, outcome, told: 1 };
-        self.say_stop(outcome, ending, out);
+        let live: Vec<Rank> = self.roster.live().map(|(rank, _)| rank).collect();
+        for rank in live {
+            self.say_stop(rank, outcome, ending, out);
+        }
         out.push(Decision::Drain);
         self.leave_if_drained(now, out);
     }
 
-    fn say_stop(&mut self, outcome: Outcome, ending: Ending, out: &mut Outbox) {
-        for (rank, _) in self.roster.live().filter(|(_, client)| client.drained.is_none()) {
-            self.send(rank, Body::Stop { outcome, ending }, out);
-        }
+    fn say_stop(&mut self, rank: Rank, outcome: Outcome, ending: Ending, out: &mut Outbox) {
+        self.roster.entry(rank).stopped = true;
+        self.send(rank, Body::Stop { outcome, ending }, out);
     }
 
-    fn say_stop_again(&mut self, now: Time, (ending, outcome, told): (Ending, Outcome, u32), out: &mut Outbox) {
-        if told >= Self::FAREWELLS {
-            let patience = self.config.patience.client * Self::LOST_AFTER;
-            let undrained = self.roster.live().filter(|(_, client)| client.drained.is_none());
-            let silent: Vec<Rank> =
-                undrained.filter(|(_, client)| now.since(client.heard) >= patience).map(|(rank, _)| rank).collect();
-            silent.into_iter().for_each(|rank| self.mark_lost(rank, out));
-        }
-        self.phase = Phase::Stopping { ending, outcome, told: told + 1 };
-        self.say_stop(outcome, ending, out);
-        for (rank, _) in self.roster.live().filter(|(_, client)| client.drained.is_none()) {
+    /// Reminds those that have not drained, and gives up those that are silent.
+    fn remind(&mut self, now: Time, (ending, outcome, told): (Ending, Outcome, u32), out: &mut Outbox) {
+        let patience = self.config.patience.client * Self::LOST_AFTER;
+        let undrained = self.roster.live().filter(|(_, client)| client.drained.is_none());
+        let undrained: Vec<(Rank, bool, Time)> =
+            undrained.map(|(rank, client)| (rank, client.stopped, client.heard)).collect();
+        for (rank, stopped, heard) in undrained {
+            if told >= Self::FAREWELLS && now.since(heard) >= patience {
+                self.mark_lost(rank, out);
+                continue;
+            }
+            if stopped || ending == Ending::GivenUp {
+                self.say_stop(rank, outcome, ending, out);
+            }
             self.send(rank, Body::Ping, out);
         }
+        self.phase = Phase::Stopping { ending, outcome, told: told + 1 };
+        self.end_if_done(now, out);
         self.leave_if_drained(now, out);
     }
 

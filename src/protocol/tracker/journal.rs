@@ -44,6 +44,7 @@ impl Journal {
             | Change::HasAll { rank, torrent }
             | Change::Holds { rank, torrent, .. } => concerns(*rank, Some(*torrent)),
             Change::Gone { rank } => concerns(*rank, None),
+            Change::Anew => false,
         };
         Some(self.changes.iter().skip(skip).filter(concerning).cloned().collect())
     }

@@ -168,6 +168,7 @@ impl Tracker {
             self.journal.push(Change::Gone { rank: from });
         } else if std::mem::take(&mut client.lost) {
             out.tell(Observed::Recovered { rank: from });
+            self.roster.hope_again();
             for (torrent, bits) in self.register.held_by(from) {
                 self.journal.push(Change::Holds { rank: from, torrent, bits: bits.clone() });
             }
@@ -183,13 +184,16 @@ impl Tracker {
         let repeat = if sequence == client.sequence { Repeat::Yes } else { Repeat::No };
         client.sequence = sequence;
         self.lossy |= repeat == Repeat::Yes;
+        let stopped = client.stopped;
         let registered = client.presence == roster::Presence::Registered;
         match (call, self.phase) {
             (Call::Drained { finish, traffic }, Phase::Stopping { .. }) => {
                 self.drained(now, from, sequence, repeat, (finish, traffic), out);
             }
             (_, Phase::Leaving { .. }) => self.say_exit_again(now, from, out),
-            (_, Phase::Stopping { ending, outcome, .. }) => self.send(from, Body::Stop { outcome, ending }, out),
+            (_, Phase::Stopping { ending, outcome, .. }) if stopped || ending == Ending::GivenUp => {
+                self.send(from, Body::Stop { outcome, ending }, out)
+            }
             (Call::Publish { files, more }, _) => self.publish(now, from, sequence, repeat, (files, more), out),
             (Call::Abort { outcome, reason }, _) => self.abort(now, from, sequence, (outcome, reason), out),
             _ if !registered => self.answer(from, sequence, Answer::Unknown, out),

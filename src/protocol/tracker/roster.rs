@@ -35,6 +35,8 @@ pub(super) struct Client {
     /// It has nothing to ask for.
     pub(super) starving: Option<Starving>,
     pub(super) finished: Option<Outcome>,
+    /// It was told to stop. Whoever was lost at that time and comes back may still complete first.
+    pub(super) stopped: bool,
     pub(super) drained: Option<(Finish, Traffic)>,
     pub(super) counts: Counts,
 }
@@ -91,6 +93,11 @@ impl Roster {
 
     pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = (Rank, &mut Client)> {
         self.clients.iter_mut().map(|(&rank, client)| (rank, client))
+    }
+
+    /// Somebody came, or came to hold something: whoever starves must find out anew whether it still does.
+    pub(super) fn hope_again(&mut self) {
+        self.clients.values_mut().for_each(|client| client.starving = None);
     }
 
     /// Those that are not lost.

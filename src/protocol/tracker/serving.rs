@@ -44,6 +44,7 @@ impl Tracker {
         if client.presence != Presence::Registered {
             client.presence = Presence::Registered;
             let files = client.published.len() as u32;
+            self.roster.hope_again();
             out.tell(Observed::Published { rank: from, files });
         }
         match self.phase {
@@ -183,6 +184,7 @@ impl Tracker {
                 self.roster.entry(received.from).counts.served += count;
             }
             self.progress.done += u64::from(count);
+            self.roster.hope_again();
             self.journal.push(Change::Has { rank: from, pieces: Pieces { torrent: *torrent, pieces } });
         }
         out.tell(Observed::Progress { done: self.progress.done, wanted: self.progress.wanted });
@@ -252,7 +254,7 @@ impl Tracker {
 
     fn everything(&self, rank: Rank) -> Swarm {
         let Some(client) = self.roster.get(rank) else { return Swarm::default() };
-        let mut changes = Vec::new();
+        let mut changes = vec![Change::Anew];
         for &torrent in &client.wanted {
             for (&other, bits) in self.register.get(torrent).iter().flat_map(|torrent| &torrent.holders) {
                 let live = self.roster.get(other).is_some_and(|other| !other.lost);

@@ -171,6 +171,10 @@ impl Checker for Delivery {
         if moment.scenario.mishaps.is_empty() && outcomes.iter().any(|outcome| !agree(*outcome, outcomes[0], moment)) {
             return Err(format!("all were up, and left with different outcomes: {outcomes:?}"));
         }
+        if outcomes.contains(&Outcome::BadInput) {
+            // Refused before it began: what nobody could trade is told as the refusal alone.
+            return Ok(());
+        }
         let told = |(rank, _): &(Rank, &Knowledge)| self.took_part(moment, *rank);
         moment.truth.nodes().filter(live).filter(told).try_for_each(|(rank, _)| self.shortfalls(moment, rank))
     }

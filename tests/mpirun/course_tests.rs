@@ -6,7 +6,7 @@ use super::job::repeats;
 use super::swarm_folder::{Layout, Swarm, files, root};
 
 /// The course's tests, or a word and none where they are not here.
-pub fn all() -> Vec<Swarm> {
+pub(crate) fn all() -> Vec<Swarm> {
     let folder = root().join("../shared/fixtures");
     let mut swarms = Vec::new();
     for name in ["test1", "test2"] {
