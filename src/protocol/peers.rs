@@ -29,7 +29,7 @@ pub(super) struct Peer {
     fruitless: u32,
     /// The same, since its last good piece, whatever it said in between.
     barren: u32,
-    /// Requests in a row that it did not answer in time, since its last good piece.
+    /// Pieces that came after they had been given up, since its last good piece.
     late: u32,
     /// It is left alone until then.
     rest_until: Time,
@@ -232,9 +232,9 @@ impl Peer {
         }
     }
 
-    /// It did not answer in time: the next request gets more.
+    /// It answered, but not in time: the next request gets more. Silence alone is no sign of slowness.
     pub(super) fn was_late(&mut self) {
-        self.late += 1;
+        self.late = self.late.saturating_add(1);
     }
 
     /// It is silent: it rests, and is asked again now and then. Tells whether that is new.

@@ -92,6 +92,8 @@ impl Download {
         out: &mut Outbox,
     ) {
         let Some(flight) = self.flights.take(from, slot) else {
+            // Perhaps it came after it had been given up.
+            shared.peers.get(from).was_late();
             out.tell(Observed::Wasted { from });
             return;
         };

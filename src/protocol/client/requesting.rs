@@ -1,6 +1,5 @@
 //! How the download half chooses what to ask of whom, and what it does when no answer comes.
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::download::{Download, Stage};
@@ -183,22 +182,20 @@ impl Download {
     /// that did not is suspected, and loses all its requests.
     pub(super) fn expire(&mut self, now: Time, shared: &mut Shared, out: &mut Outbox) {
         let due = self.flights.take_all(|flight| flight.deadline <= now);
-        let mut late = BTreeSet::new();
         for flight in due {
             let Flight { to: from, torrent, piece, sent, .. } = flight;
             out.tell(Observed::TimedOut { torrent, piece, from });
             let patience = shared.config.patience.request;
             let peer = shared.peers.get(from);
             peer.uncount(1);
-            if late.insert(from) {
-                peer.was_late();
-            }
             if peer.heard().is_some_and(|heard| heard > sent) {
                 peer.failed(now);
             } else {
                 if peer.suspect(now, patience) {
                     out.tell(Observed::Suspected { rank: from });
                 }
+                // The tracker finds out whether it is gone, and says so in its answer.
+                self.report_suspects();
                 for other in self.flights.take_all(|other| other.to == from) {
                     shared.peers.get(from).uncount(1);
                     self.abandon(&other, shared, out);
