@@ -1,5 +1,7 @@
 //! What a node decides is done: messages and pieces go onto the wire, where their fate awaits them, and the storage works.
 
+use std::time::Duration;
+
 use crate::fault::{Fate, Subject};
 use crate::metainfo::PieceIndex;
 use crate::protocol::{Decision, Event, Node, Observed, Rank, Time};
@@ -11,6 +13,9 @@ use super::host::{Expected, Load, Task};
 use super::network;
 use super::queue::Queue;
 use super::simulation::{Alive, Item, Simulation};
+
+/// A driver does not wait longer than this for messages to leave: whom they are for may be gone.
+const LONGEST_DRAIN: Duration = Duration::from_secs(2);
 
 impl<N: Node, S: Storage> Simulation<'_, N, S> {
     pub(super) fn carry_out(&mut self, rank: Rank, decision: Decision) -> Alive {
@@ -60,7 +65,10 @@ impl<N: Node, S: Storage> Simulation<'_, N, S> {
                 self.look_at_closed(rank, &event);
                 self.own(self.now, rank, Task::Hear(event));
             }
-            Decision::Drain => self.own(self.network.drained(rank).max(self.now), rank, Task::Drained),
+            Decision::Drain => {
+                let drained = self.network.drained(rank).clamp(self.now, self.now + LONGEST_DRAIN);
+                self.own(drained, rank, Task::Drained);
+            }
             Decision::Tell(Observed::Left { outcome }) => self.judge.truth.of_mut(rank).left = Some(outcome),
             Decision::Tell(_) => {}
         }

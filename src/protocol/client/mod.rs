@@ -161,6 +161,10 @@ impl Client {
             Heard::Reborn => {
                 self.download.peer_gone(from, &mut self.shared, out);
                 self.upload.forget(from);
+                // A tracker in a new life has forgotten all of us.
+                if from == self.shared.tracker() && matches!(self.end, End::Running) {
+                    self.download.register(now);
+                }
                 self.download.fill(now, &mut self.shared, out);
             }
             Heard::AsEver => {}
