@@ -33,12 +33,11 @@ impl Upload {
     const WAITING: usize = 4096;
     const WAITING_OF_ONE: usize = 64;
 
-    /// A peer wants a piece.
-    pub(super) fn request(&mut self, wish: Wish, shared: &Shared, out: &mut Outbox) {
+    /// A peer wants a piece. Where its torrent is not known here, `unknown` is the reason to refuse it.
+    pub(super) fn request(&mut self, wish: Wish, unknown: Reason, shared: &Shared, out: &mut Outbox) {
         if !shared.holdings.contains(wish.torrent, wish.piece) {
-            // A torrent that is not known here may be an own one whose number is still to come.
             let known = shared.holdings.of(wish.torrent).is_some();
-            let reason = if known { Reason::NotHeld } else { Reason::Busy };
+            let reason = if known { Reason::NotHeld } else { unknown };
             return refuse(wish, reason, Vec::new(), shared, out);
         }
         if let Some(holders) = self.elsewhere(wish, shared) {
