@@ -204,7 +204,7 @@ impl Download {
         peer.uncount(1);
         match reason {
             Reason::Elsewhere => {}
-            Reason::Busy => peer.is_busy(now),
+            Reason::Busy => peer.is_busy(now, sent),
             Reason::NotHeld | Reason::Unreadable => peer.failed(now, sent),
         }
         if let Some(torrent) = self.torrents.get_mut(&id).filter(|_| reason != Reason::Busy) {

@@ -23,7 +23,12 @@ impl Tracker {
     pub(super) fn check(&mut self, now: Time, out: &mut Outbox) {
         self.check_at = now + self.check_interval();
         match self.phase {
-            Phase::Gathering { until } => self.check_gathering(now, until, out),
+            Phase::Gathering { until } => {
+                if self.term > Term::default() {
+                    self.check_at = now + self.config.patience.call / Self::HASTE;
+                }
+                self.check_gathering(now, until, out);
+            }
             Phase::Running => {
                 if self.check_silent(now, out) {
                     self.check_at = now + self.config.patience.call / Self::HASTE;
@@ -225,6 +230,8 @@ impl Tracker {
             } else {
                 self.send(rank, Body::Ping, out);
             }
+            // Where this rank has drained already, it comes on top of what was counted then.
+            self.traffic.messages += 1;
         }
         self.phase = Phase::Stopping { ending, outcome, told: told + 1 };
         self.end_if_done(now, out);
