@@ -52,6 +52,8 @@ impl<P> Calls<P> {
     /// After the first, repeats follow in this part of the patience with a call, or of the time that it has taken so far:
     /// where the line is slow, repeats are what clogs it.
     const HASTE: u32 = 4;
+    /// The longest distance of repeats of a heavy call, in units of the patience with a call.
+    const LONGEST: u32 = 8;
     /// Where the tracker has said to wait, in units of the patience with a call.
     const TOLD_TO_WAIT: u32 = 2;
 
@@ -132,8 +134,9 @@ impl<P> Calls<P> {
             outstanding.attempts += 1;
             // Where the tracker speaks, a heavy call may only take long to leave, and repeats take longer still.
             let clogs = is_heavy(&outstanding.call) && now.since(heard) < config.patience.client;
-            let haste = if clogs { 1 } else { Self::HASTE };
-            outstanding.repeat_at = now + config.patience.call.max(now.since(outstanding.since)) / haste;
+            let wait = config.patience.call.max(now.since(outstanding.since));
+            let longest = config.patience.call * Self::LONGEST;
+            outstanding.repeat_at = now + if clogs { wait.min(longest) } else { wait / Self::HASTE };
             envelope(config, term, sequence, outstanding.call.clone())
         })
     }

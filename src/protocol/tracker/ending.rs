@@ -187,8 +187,8 @@ impl Tracker {
         let starving = self.roster.get(rank).and_then(|client| client.starving.as_ref());
         starving.is_some_and(|starving| {
             let (long, lately) = (now.since(starving.since), now.since(starving.last));
-            // It says so twice a second, but half of that may get lost.
-            long >= patience.starving && lately <= patience.starving && !self.could_be_fed(rank, &starving.useless)
+            // It says so twice a second, but half of that may get lost, and a slow one takes its time.
+            long >= patience.starving && lately <= patience.starving * 3 && !self.could_be_fed(rank, &starving.useless)
         })
     }
 
