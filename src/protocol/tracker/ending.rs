@@ -16,6 +16,8 @@ impl Tracker {
     const HASTE: u32 = 4;
     /// A client is lost after so many times the patience with it.
     const LOST_AFTER: u32 = 3;
+    /// Fewer pings than this prove nothing where messages are lost.
+    const FEW: u32 = 8;
     /// More patience than twice as much, so many times over, nobody gets.
     const MOST_REVIVALS: u32 = 2;
 
@@ -70,23 +72,25 @@ impl Tracker {
     fn check_silent(&mut self, now: Time, out: &mut Outbox) -> bool {
         let patience = self.config.patience.client;
         let haste = self.config.patience.call / Self::HASTE;
-        let silent: Vec<(Rank, Time, Time)> = self
-            .roster
-            .live()
-            .map(|(rank, client)| (rank, client.heard, client.pinged))
-            .filter(|(_, heard, _)| now.since(*heard) >= patience)
-            .collect();
-        let any = !silent.is_empty();
-        for (rank, heard, pinged) in silent {
-            let silence = now.since(heard);
-            if silence >= self.patience_with(rank) {
+        let silent: Vec<Rank> =
+            self.roster.live().filter(|(_, client)| now.since(client.heard) >= patience).map(|(rank, _)| rank).collect();
+        for &rank in &silent {
+            let client = self.roster.entry(rank);
+            let (heard, pinged, unanswered) = (client.heard, client.pinged, client.unanswered);
+            if now.since(heard) >= self.patience_with(rank) && unanswered >= Self::FEW {
                 self.mark_lost(rank, out);
-            } else if now.since(pinged) >= haste.max((silence - patience) / Self::HASTE) {
-                self.roster.entry(rank).pinged = now;
-                self.send(rank, Body::Ping, out);
+            } else if now.since(pinged) >= haste * (1 + unanswered / Self::HASTE) {
+                self.ping(now, rank, out);
             }
         }
-        any
+        !silent.is_empty()
+    }
+
+    fn ping(&mut self, now: Time, rank: Rank, out: &mut Outbox) {
+        let client = self.roster.entry(rank);
+        client.pinged = now;
+        client.unanswered += 1;
+        self.send(rank, Body::Ping, out);
     }
 
     /// How long a client may be silent before it is lost: longer each time that this was wrong.
@@ -100,8 +104,7 @@ impl Tracker {
         let pause = self.check_interval() / 2;
         let Some(client) = self.roster.get(rank).filter(|client| !client.lost) else { return };
         if now.since(client.heard) >= pause && now.since(client.pinged) >= pause {
-            self.roster.entry(rank).pinged = now;
-            self.send(rank, Body::Ping, out);
+            self.ping(now, rank, out);
         }
     }
 

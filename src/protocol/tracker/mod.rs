@@ -162,6 +162,7 @@ impl Tracker {
             return false;
         }
         client.heard = now;
+        client.unanswered = 0;
         if message.incarnation > client.incarnation {
             client.reborn(message.incarnation);
             self.register.forget(from);

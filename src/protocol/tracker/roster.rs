@@ -24,6 +24,8 @@ pub(super) struct Client {
     pub(super) revivals: u32,
     pub(super) heard: Time,
     pub(super) pinged: Time,
+    /// Pings since it was heard.
+    pub(super) unanswered: u32,
     /// The files that it published, in the order in which it named them, as far as they are not refused.
     pub(super) published: Vec<Option<TorrentId>>,
     /// A file whose chunks still arrive.
