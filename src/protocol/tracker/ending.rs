@@ -72,8 +72,12 @@ impl Tracker {
     fn check_silent(&mut self, now: Time, out: &mut Outbox) -> bool {
         let patience = self.config.patience.client;
         let haste = self.config.patience.call / Self::HASTE;
-        let silent: Vec<Rank> =
-            self.roster.live().filter(|(_, client)| now.since(client.heard) >= patience).map(|(rank, _)| rank).collect();
+        let silent: Vec<Rank> = self
+            .roster
+            .live()
+            .filter(|(_, client)| now.since(client.heard) >= patience)
+            .map(|(rank, _)| rank)
+            .collect();
         for &rank in &silent {
             let client = self.roster.entry(rank);
             let (heard, pinged, unanswered) = (client.heard, client.pinged, client.unanswered);
