@@ -1,5 +1,6 @@
 //! How the download half chooses what to ask of whom, and what it does when no answer comes.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::download::{Download, Stage};
@@ -182,12 +183,16 @@ impl Download {
     /// that did not is suspected, and loses all its requests.
     pub(super) fn expire(&mut self, now: Time, shared: &mut Shared, out: &mut Outbox) {
         let due = self.flights.take_all(|flight| flight.deadline <= now);
+        let mut late = BTreeSet::new();
         for flight in due {
             let Flight { to: from, torrent, piece, sent, .. } = flight;
             out.tell(Observed::TimedOut { torrent, piece, from });
             let patience = shared.config.patience.request;
             let peer = shared.peers.get(from);
             peer.uncount(1);
+            if late.insert(from) {
+                peer.was_late();
+            }
             if peer.heard().is_some_and(|heard| heard > sent) {
                 peer.failed(now);
             } else {

@@ -2,15 +2,13 @@
 //! summary against the truth.
 
 use crate::metainfo::{PieceIndex, TorrentId};
-use crate::protocol::{Arrival, Body, Decision, Event, Observed, Rank, Summary};
+use crate::protocol::{Arrival, Body, Decision, Event, Observed, Owned, Rank, Summary};
 use crate::sim::Scenario;
 
 use super::{Checker, Moment};
 
 pub(super) struct Accounts {
     lives: Vec<Life>,
-    /// Pieces that each client brought.
-    had: Vec<u64>,
     /// The tracker's summary, which says in advance what is still to be sent.
     summary: Option<Summary>,
 }
@@ -39,13 +37,7 @@ const TOLD: usize = 1;
 
 impl Accounts {
     pub(super) fn new(scenario: &Scenario) -> Self {
-        let had =
-            |catalog: &crate::protocol::Catalog| catalog.owned.iter().map(|owned| u64::from(owned.held.count())).sum();
-        Self {
-            lives: vec![Life::default(); scenario.catalogs.len()],
-            had: scenario.catalogs.iter().map(had).collect(),
-            summary: None,
-        }
+        Self { lives: vec![Life::default(); scenario.catalogs.len()], summary: None }
     }
 
     fn told(&mut self, moment: Moment, observed: &Observed) -> Result<(), String> {
@@ -85,7 +77,7 @@ impl Accounts {
             let served: u64 = truth.nodes().map(|(_, other)| other.received_from[client.rank.0 as usize]).sum();
             let sources = node.received_from.iter().filter(|&&count| count > 0).count();
             let told = (client.had, client.got, client.served, client.sources as usize);
-            let true_ones = (self.had[client.rank.0 as usize], got, served, sources);
+            let true_ones = (had(moment.scenario, client.rank).unwrap_or(client.had), got, served, sources);
             if told != true_ones {
                 return Err(format!("{} had, got, served, sources {told:?}: in truth {true_ones:?}", client.rank));
             }
@@ -100,6 +92,17 @@ impl Accounts {
         }
         Ok(())
     }
+}
+
+/// The pieces that a client brought; nothing where it published a file about which owners contradict each other: then it
+/// depends on who spoke first.
+fn had(scenario: &Scenario, client: Rank) -> Option<u64> {
+    let agreed = |owned: &Owned| {
+        let all = scenario.catalogs.iter().flat_map(|catalog| &catalog.owned);
+        all.filter(|other| other.name == owned.name).all(|other| other.hashes == owned.hashes)
+    };
+    let brought = &scenario.catalogs[client.0 as usize].owned;
+    brought.iter().all(agreed).then(|| brought.iter().map(|owned| u64::from(owned.held.count())).sum())
 }
 
 impl Life {

@@ -23,8 +23,8 @@ pub(super) struct Delivery {
 struct Client {
     /// A piece that it gave up although a node held it, and which node.
     given_up: Vec<(usize, PieceIndex, Rank)>,
-    /// It came back from a crash and was not yet let into the swarm again.
-    outside: bool,
+    /// When it was told to stop it had not been up for long: too late to get what it lacks.
+    late: bool,
 }
 
 impl Delivery {
@@ -35,12 +35,13 @@ impl Delivery {
 
     /// A client gives up what it lacks: what of it was to be had?
     fn gives_up(&mut self, moment: Moment) {
-        let given_up = &mut self.clients[moment.rank.0 as usize].given_up;
-        given_up.clear();
-        let patience = moment.scenario.patience.starving;
-        if moment.now.since(Time::ZERO) >= patience {
-            let since = Time(moment.now.0.saturating_sub(patience.as_nanos() as u64));
-            given_up.extend(obtainable(moment, since));
+        let patience = moment.scenario.patience.starving.as_nanos() as u64;
+        let since = Time(moment.now.0.saturating_sub(patience));
+        let client = &mut self.clients[moment.rank.0 as usize];
+        client.late = moment.truth.of(moment.rank).up_since.is_none_or(|up| up > since);
+        client.given_up.clear();
+        if !client.late && moment.now.0 >= patience {
+            client.given_up.extend(obtainable(moment, since));
         }
         self.lack_told |= lacks(moment, moment.rank);
     }
@@ -57,8 +58,7 @@ impl Delivery {
 
     fn left(&self, moment: Moment, outcome: Outcome) -> Result<(), String> {
         let node = moment.truth.of(moment.rank);
-        let client = &self.clients[moment.rank.0 as usize];
-        for &(file, piece, holder) in client.given_up.iter().filter(|_| !client.outside) {
+        for &(file, piece, holder) in &self.clients[moment.rank.0 as usize].given_up {
             if !node.held[file].contains(piece) {
                 let name = &moment.scenario.files[file].name;
                 return Err(format!("piece {piece} of {name} is lost, though {holder} held it"));
@@ -74,9 +74,9 @@ impl Delivery {
         }
     }
 
-    /// Whether a client had a part in the end that was agreed, and is not one that came back too late for it.
+    /// Whether a client had a part in the end that was agreed, and is not one that stalled or crashed and came too late.
     fn took_part(&self, moment: Moment, rank: Rank) -> bool {
-        let absent = self.clients[rank.0 as usize].outside || self.thought_lost.contains_key(&rank);
+        let absent = self.clients[rank.0 as usize].late || self.thought_lost.contains_key(&rank);
         moment.scenario.is_faultless() || !absent
     }
 
@@ -138,10 +138,6 @@ impl Checker for Delivery {
         let Decision::Tell(observed) = decision else { return Ok(()) };
         match observed {
             Observed::AllFinished { outcome } => self.finished(moment, *outcome),
-            Observed::Started => {
-                self.clients[moment.rank.0 as usize].outside = false;
-                Ok(())
-            }
             Observed::Lost { rank } => {
                 self.thought_lost.insert(*rank, moment.rank);
                 Ok(())
@@ -166,7 +162,7 @@ impl Checker for Delivery {
     }
 
     fn crashed(&mut self, moment: Moment) {
-        self.clients[moment.rank.0 as usize] = Client { given_up: Vec::new(), outside: true };
+        self.clients[moment.rank.0 as usize] = Client::default();
     }
 
     fn ended(&mut self, moment: Moment) -> Result<(), String> {

@@ -1,0 +1,8 @@
+//! Stories of whole swarms in virtual time. The rows are those of the bar for reliability: what must be stood.
+
+mod ends;
+mod kills;
+mod links;
+mod notes;
+mod peers;
+mod same;
