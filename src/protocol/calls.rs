@@ -30,6 +30,7 @@ struct Outstanding<P> {
     pending: P,
     call: Call,
     attempts: u32,
+    since: Time,
     repeat_at: Time,
 }
 
@@ -47,8 +48,9 @@ pub(super) enum Due {
 impl<P> Calls<P> {
     /// Fewer repeats than this prove nothing: of three messages in ten that are lost, each way, an answer fails to come
     /// half the time.
-    const FEW: u32 = 12;
-    /// After the first, repeats follow in this part of the patience with a call.
+    const FEW: u32 = 8;
+    /// After the first, repeats follow in this part of the patience with a call, or of the time that it has taken so far:
+    /// where the line is slow, repeats are what clogs it.
     const HASTE: u32 = 4;
     /// Where the tracker has said to wait, in units of the patience with a call.
     const TOLD_TO_WAIT: u32 = 2;
@@ -85,6 +87,14 @@ impl<P> Calls<P> {
         self.queue.iter().any(which)
     }
 
+    /// Takes back calls that are no longer true, asked or not; an answer to them will go unheard.
+    pub(super) fn withdraw(&mut self, which: impl Fn(&P) -> bool) {
+        self.queue.retain(|pending| !which(pending));
+        if self.outstanding.as_ref().is_some_and(|outstanding| which(&outstanding.pending)) {
+            self.outstanding = None;
+        }
+    }
+
     /// Whether nothing is asked and nothing is wanted.
     pub(super) fn is_idle(&self) -> bool {
         self.outstanding.is_none() && self.queue.is_empty()
@@ -103,7 +113,7 @@ impl<P> Calls<P> {
             Acquaintance::Known => config.patience.call,
             Acquaintance::Presumed => config.patience.call / Self::HASTE,
         };
-        self.outstanding = Some(Outstanding { pending, call, attempts: 1, repeat_at: now + wait });
+        self.outstanding = Some(Outstanding { pending, call, attempts: 1, since: now, repeat_at: now + wait });
         message
     }
 
@@ -112,7 +122,7 @@ impl<P> Calls<P> {
         let sequence = self.sequence;
         self.outstanding.as_mut().map(|outstanding| {
             outstanding.attempts += 1;
-            outstanding.repeat_at = now + config.patience.call / Self::HASTE;
+            outstanding.repeat_at = now + config.patience.call.max(now.since(outstanding.since)) / Self::HASTE;
             envelope(config, term, sequence, outstanding.call.clone())
         })
     }
@@ -133,6 +143,7 @@ impl<P> Calls<P> {
         let outstanding = self.outstanding.as_mut().filter(|_| sequence == self.sequence)?;
         if *answer == Answer::Wait {
             outstanding.attempts = 1;
+            outstanding.since = now;
             outstanding.repeat_at = now + config.patience.call * Self::TOLD_TO_WAIT;
             return None;
         }

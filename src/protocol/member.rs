@@ -114,13 +114,19 @@ impl Node for Member {
     fn handle(&mut self, now: Time, event: Event, out: &mut Outbox) {
         match event {
             Event::Message { from, message } => self.message(now, from, message, out),
-            Event::Drained { traffic } => match (&mut self.client, &mut self.tracker) {
-                (Some(client), _) if client.is_draining() => client.handle(now, Event::Drained { traffic }, out),
-                // The client of this rank counts its traffic.
-                (Some(_), Some(tracker)) => tracker.handle(now, Event::Drained { traffic: Traffic::default() }, out),
-                (None, Some(tracker)) => tracker.handle(now, Event::Drained { traffic }, out),
-                (_, None) => {}
-            },
+            Event::Drained { traffic } => {
+                // One event answers both; the traffic is the client's to tell, where there is one.
+                let (clients, trackers) = match &self.client {
+                    Some(_) => (traffic, Traffic::default()),
+                    None => (Traffic::default(), traffic),
+                };
+                if let Some(client) = self.client.as_mut().filter(|client| client.is_draining()) {
+                    client.handle(now, Event::Drained { traffic: clients }, out);
+                }
+                if let Some(tracker) = &mut self.tracker {
+                    tracker.handle(now, Event::Drained { traffic: trackers }, out);
+                }
+            }
             Event::Start | Event::Timeout | Event::PeerLost { .. } | Event::Stop { .. } => self.each(now, &event, out),
             Event::Garbled { .. }
             | Event::Piece { .. }

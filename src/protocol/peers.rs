@@ -29,6 +29,8 @@ pub(super) struct Peer {
     fruitless: u32,
     /// The same, since its last good piece, whatever it said in between.
     barren: u32,
+    /// Pieces that came after they had been given up, since its last good piece.
+    late: u32,
     /// It is left alone until then.
     rest_until: Time,
     /// Whether the last failure was silence.
@@ -117,6 +119,8 @@ impl Peer {
     const SLOW: u32 = 4;
     /// Below this nobody is slow: it is the scheduler's noise.
     const NEVER_SLOW: Duration = Duration::from_millis(20);
+    /// How long a peer is left alone that has too much to do.
+    const BUSY: Duration = Duration::from_millis(20);
     const LONGEST_REST: Duration = Duration::from_secs(4);
     /// Failures in a row before nothing is expected of it any more.
     const HOPELESS: u32 = 12;
@@ -202,6 +206,7 @@ impl Peer {
         });
         self.fruitless = 0;
         self.barren = 0;
+        self.late = 0;
         self.rest_until = now;
         self.blame.note(now, 0);
     }
@@ -212,6 +217,11 @@ impl Peer {
         self.failed(now);
     }
 
+    /// It has too much to do: it is left alone for a moment.
+    pub(super) fn is_busy(&mut self, now: Time) {
+        self.rest_until = now + Self::BUSY;
+    }
+
     /// It refused, or what it sent was bad: after a few times it rests, longer each time.
     pub(super) fn failed(&mut self, now: Time) {
         self.fruitless = self.fruitless.saturating_add(1);
@@ -220,6 +230,11 @@ impl Peer {
             let rest = Duration::from_millis(10) * (1 << (self.fruitless - 3).min(10));
             self.rest_until = now + rest.min(Self::LONGEST_REST);
         }
+    }
+
+    /// It answered, but not in time: the next request gets more. Silence alone is no sign of slowness.
+    pub(super) fn was_late(&mut self) {
+        self.late = self.late.saturating_add(1);
     }
 
     /// It is silent: it rests, and is asked again now and then. Tells whether that is new.
@@ -244,7 +259,7 @@ impl Peer {
     /// takes.
     pub(super) fn patience(&self, least: Duration) -> Duration {
         let usual = self.service.unwrap_or_default() * 8;
-        usual.max(least) * (1 << (self.fruitless / 3).min(3))
+        usual.max(least) * (1 << self.late.min(4))
     }
 
     /// Whether its pieces were bad too often of late: 3 of them, and over half of its last ten.

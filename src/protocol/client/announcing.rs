@@ -71,8 +71,22 @@ impl Download {
         }
     }
 
+    /// Tells the tracker who does not answer, unless it hears it anyway.
+    pub(super) fn report_suspects(&mut self) {
+        if self.calls.is_idle() {
+            let stretch = self.announced..self.announced;
+            self.calls.want(Pending::Announce { stretch, need: Need::Fresh });
+        }
+    }
+
+    /// A piece came to one that had told the tracker that none would.
+    pub(super) fn take_heart(&mut self, shared: &Shared) {
+        self.calls.withdraw(|pending| matches!(pending, Pending::Announce { need: Need::Starving, .. }));
+        self.announce_all(shared);
+    }
+
     /// Reports all that was not reported yet, in bounded messages.
-    pub(super) fn announce_all(&mut self, shared: &Shared) {
+    fn announce_all(&mut self, shared: &Shared) {
         while self.announced < shared.holdings.journal_len() {
             let stretch = self.announced..shared.holdings.journal_len().min(self.announced + REPORTED);
             self.announced = stretch.end;

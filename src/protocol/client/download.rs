@@ -92,6 +92,8 @@ impl Download {
         out: &mut Outbox,
     ) {
         let Some(flight) = self.flights.take(from, slot) else {
+            // Perhaps it came after it had been given up.
+            shared.peers.get(from).was_late();
             out.tell(Observed::Wasted { from });
             return;
         };
@@ -127,13 +129,12 @@ impl Download {
         if let Some(state) = self.torrents.get_mut(&torrent) {
             state.picker.take(piece);
         }
-        if self.close_if_complete(torrent, shared, out) {
-            return;
-        }
         if std::mem::take(&mut self.cried) {
-            self.announce_all(shared);
+            self.take_heart(shared);
         }
-        self.announce_if_due(shared);
+        if !self.close_if_complete(torrent, shared, out) {
+            self.announce_if_due(shared);
+        }
     }
 
     /// Closes a torrent of which all pieces are held; tells whether it did.
@@ -193,8 +194,10 @@ impl Download {
         let peer = shared.peers.get(from);
         peer.answered();
         peer.uncount(1);
-        if reason != Reason::Elsewhere {
-            peer.failed(now);
+        match reason {
+            Reason::Elsewhere => {}
+            Reason::Busy => peer.is_busy(now),
+            Reason::NotHeld | Reason::Unreadable => peer.failed(now),
         }
         if let Some(torrent) = self.torrents.get_mut(&id).filter(|_| reason != Reason::Busy) {
             torrent.lacks(from, piece);

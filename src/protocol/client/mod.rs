@@ -52,7 +52,7 @@ enum End {
 impl Client {
     /// How often it says that it has drained before it leaves without an answer: everybody has been told to stop by
     /// then, so nobody misses it.
-    const FAREWELLS: u32 = 16;
+    const FAREWELLS: u32 = 8;
 
     /// A client that brings and wants what the catalog says.
     #[must_use]
@@ -211,7 +211,8 @@ impl Client {
 
     fn stop(&mut self, now: Time, outcome: Outcome, ending: Ending, out: &mut Outbox) {
         if !matches!(self.end, End::Running) {
-            return;
+            // Heard before: closing takes its time.
+            return self.shared.send(self.shared.tracker(), Body::Pong, out);
         }
         self.download.stop(now, &mut self.shared, out);
         let shortage = match ending {

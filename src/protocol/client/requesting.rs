@@ -194,6 +194,8 @@ impl Download {
                 if peer.suspect(now, patience) {
                     out.tell(Observed::Suspected { rank: from });
                 }
+                // The tracker finds out whether it is gone, and says so in its answer.
+                self.report_suspects();
                 for other in self.flights.take_all(|other| other.to == from) {
                     shared.peers.get(from).uncount(1);
                     self.abandon(&other, shared, out);

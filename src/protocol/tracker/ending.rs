@@ -9,7 +9,7 @@ use crate::protocol::{
 
 impl Tracker {
     /// How often a client is told to stop before it is taken to be lost.
-    const FAREWELLS: u32 = 20;
+    const FAREWELLS: u32 = 12;
     /// What is said again is said in this part of the patience with a call.
     const HASTE: u32 = 4;
     /// A client is lost after so many times the patience with it.
@@ -27,7 +27,8 @@ impl Tracker {
                 self.end_if_done(now, out);
             }
             Phase::Stopping { ending, outcome, told } => {
-                self.check_at = now + self.config.patience.call / Self::HASTE;
+                let pause = self.config.patience.call / Self::HASTE;
+                self.check_at = now + pause * (1 + told / Self::HASTE);
                 self.remind(now, (ending, outcome, told), out);
             }
             Phase::Leaving { until } => {
@@ -56,20 +57,23 @@ impl Tracker {
         self.start_if_all_spoke(now, out);
     }
 
-    /// Pings who is silent; tells whether anybody is.
+    /// Pings who is silent, at growing distances, for where a line is slow pings clog it; tells whether anybody is.
     fn check_silent(&mut self, now: Time, out: &mut Outbox) -> bool {
         let patience = self.config.patience.client;
-        let silent: Vec<(Rank, Time)> = self
+        let haste = self.config.patience.call / Self::HASTE;
+        let silent: Vec<(Rank, Time, Time)> = self
             .roster
             .live()
-            .map(|(rank, client)| (rank, client.heard))
-            .filter(|(_, heard)| now.since(*heard) >= patience)
+            .map(|(rank, client)| (rank, client.heard, client.pinged))
+            .filter(|(_, heard, _)| now.since(*heard) >= patience)
             .collect();
         let any = !silent.is_empty();
-        for (rank, heard) in silent {
-            if now.since(heard) >= patience * Self::LOST_AFTER {
+        for (rank, heard, pinged) in silent {
+            let silence = now.since(heard);
+            if silence >= patience * Self::LOST_AFTER {
                 self.mark_lost(rank, out);
-            } else {
+            } else if now.since(pinged) >= haste.max((silence - patience) / 2) {
+                self.roster.entry(rank).pinged = now;
                 self.send(rank, Body::Ping, out);
             }
         }
@@ -98,6 +102,8 @@ impl Tracker {
 
     fn mark_lost(&mut self, rank: Rank, out: &mut Outbox) {
         self.roster.entry(rank).lost = true;
+        // It may come back: those who need it wait from now on.
+        self.roster.hope_again();
         self.journal.push(Change::Gone { rank });
         out.tell(Observed::Lost { rank });
     }
@@ -208,8 +214,9 @@ impl Tracker {
             }
             if stopped || ending == Ending::GivenUp {
                 self.say_stop(rank, outcome, ending, out);
+            } else {
+                self.send(rank, Body::Ping, out);
             }
-            self.send(rank, Body::Ping, out);
         }
         self.phase = Phase::Stopping { ending, outcome, told: told + 1 };
         self.end_if_done(now, out);
