@@ -14,6 +14,7 @@ use crate::metainfo::{Bitfield, PieceIndex};
 #[derive(Debug)]
 pub(super) struct PiecePicker {
     picking: Picking,
+    begin: u32,
     /// place in the order -> piece
     order: Vec<u32>,
     /// piece -> place in the order
@@ -32,15 +33,15 @@ struct Level {
 }
 
 impl PiecePicker {
-    /// A picker for a torrent of which `held` is held already.
-    pub(super) fn new(picking: Picking, held: &Bitfield, seed: u64, rank: Rank) -> Self {
+    /// A picker for a torrent of which `held` is held already, that begins at a place of the shared order.
+    pub(super) fn new(picking: Picking, held: &Bitfield, seed: u64, (rank, begin): (Rank, u32)) -> Self {
         let pieces = held.pieces();
         let order = match picking {
             Picking::Sequential => (0..pieces).collect(),
             Picking::Random => seeded::permutation(seeded::mix(seed, &[u64::from(rank.0)]), pieces),
             Picking::RarestFirst => {
                 let mut order = seeded::permutation(seed, pieces);
-                order.rotate_left(seeded::spread(rank.0, pieces) as usize);
+                order.rotate_left(begin.min(pieces) as usize);
                 order
             }
         };
@@ -50,6 +51,7 @@ impl PiecePicker {
         }
         let mut picker = Self {
             picking,
+            begin,
             order,
             place,
             availability: vec![0; pieces as usize],
@@ -60,6 +62,12 @@ impl PiecePicker {
             picker.put_back(piece);
         }
         picker
+    }
+
+    /// The piece's place in the order that all clients share.
+    pub(super) fn shared_place(&self, piece: PieceIndex) -> u32 {
+        let pieces = self.order.len() as u64;
+        ((u64::from(self.place[piece.as_usize()]) + u64::from(self.begin)) % pieces.max(1)) as u32
     }
 
     /// One more peer holds the piece.
@@ -168,7 +176,7 @@ mod tests {
                 have.insert(PieceIndex(piece));
             }
         }
-        let mut picker = PiecePicker::new(picking, &have, 7, Rank(3));
+        let mut picker = PiecePicker::new(picking, &have, 7, (Rank(3), 1));
         for (piece, digit) in (0..).zip(availability.chars()) {
             for _ in 0..digit.to_digit(10).unwrap() {
                 picker.gained_holder(PieceIndex(piece));
@@ -200,7 +208,7 @@ mod tests {
     #[test]
     fn random_has_an_order_of_its_own_for_each_rank() {
         let order = |rank| {
-            let mut picker = PiecePicker::new(Picking::Random, &Bitfield::none(40), 7, Rank(rank));
+            let mut picker = PiecePicker::new(Picking::Random, &Bitfield::none(40), 7, (Rank(rank), 0));
             (0..40).for_each(|piece| picker.gained_holder(PieceIndex(piece)));
             picks(&picker)
         };
@@ -229,15 +237,16 @@ mod tests {
     }
 
     #[test]
-    fn clients_of_neighbouring_ranks_begin_with_different_pieces() {
-        let firsts: Vec<u32> = (1..=6)
-            .flat_map(|rank| {
-                let mut picker = PiecePicker::new(Picking::RarestFirst, &Bitfield::none(80), 7, Rank(rank));
-                (0..80).for_each(|piece| picker.gained_holder(PieceIndex(piece)));
-                picks(&picker).into_iter().take(7)
-            })
-            .collect();
-        let distinct: std::collections::BTreeSet<_> = firsts.iter().collect();
-        assert_eq!(distinct.len(), firsts.len(), "six clients' first seven pieces: {firsts:?}");
+    fn clients_that_begin_at_different_places_share_one_order() {
+        let picker = |begin| {
+            let mut picker = PiecePicker::new(Picking::RarestFirst, &Bitfield::none(20), 7, (Rank(begin), begin));
+            (0..20).for_each(|piece| picker.gained_holder(PieceIndex(piece)));
+            picker
+        };
+        let (one, other) = (picker(0), picker(15));
+        let mut turned = picks(&one);
+        turned.rotate_left(15);
+        assert_eq!(picks(&other), turned);
+        assert!((0..20).all(|piece| one.shared_place(PieceIndex(piece)) == other.shared_place(PieceIndex(piece))));
     }
 }

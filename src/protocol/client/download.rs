@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::announcing::{Item, Pending};
-use super::flight::{Flight, Flights};
+use super::flight::{Flight, Flights, Source};
 use super::shared::Shared;
 use super::torrent::{State, Torrent};
 use crate::metainfo::TorrentId;
@@ -194,10 +194,12 @@ impl Download {
         let peer = shared.peers.get(from);
         peer.answered();
         peer.uncount(1);
-        match reason {
-            Reason::Elsewhere => {}
-            Reason::Busy => peer.is_busy(now),
-            Reason::NotHeld | Reason::Unreadable => peer.failed(now),
+        match (reason, flight.source) {
+            (Reason::Elsewhere, _) => {}
+            (Reason::Busy, _) => peer.is_busy(now),
+            // It was only supposed to come to hold it.
+            (_, Source::Taker) => self.distrust(from, id),
+            (Reason::NotHeld | Reason::Unreadable, Source::Holder) => peer.failed(now),
         }
         if let Some(torrent) = self.torrents.get_mut(&id).filter(|_| reason != Reason::Busy) {
             torrent.lacks(from, piece);
@@ -233,6 +235,7 @@ impl Download {
     pub(super) fn peer_gone(&mut self, rank: Rank, shared: &mut Shared, out: &mut Outbox) {
         for torrent in self.torrents.values_mut() {
             torrent.gone(rank);
+            torrent.takers.distrust(rank);
         }
         for flight in self.flights.take_all(|flight| flight.to == rank) {
             shared.peers.get(rank).uncount(1);

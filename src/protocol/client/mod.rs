@@ -8,6 +8,7 @@ mod download;
 mod flight;
 mod requesting;
 mod shared;
+mod takers;
 mod torrent;
 mod upload;
 
@@ -194,7 +195,12 @@ impl Client {
                 if !download.news(from, &news) {
                     out.tell(Observed::Misbehaved { from, how: "has pieces past a torrent's end".into() });
                 }
-                upload.request(Wish { from, slot, torrent, piece, manner }, shared, out);
+                let wish = Wish { from, slot, torrent, piece, manner };
+                if !shared.holdings.contains(torrent, piece) && download.promises(torrent, piece, shared) {
+                    upload.park(wish, shared, out);
+                } else {
+                    upload.request(wish, shared, out);
+                }
                 download.fill(now, shared, out);
             }
             Body::Reject { slot, reason, holders } => {
@@ -315,7 +321,9 @@ impl Node for Client {
         if self.download.starving.is_none() && self.download.is_idle(&self.shared) {
             self.download.fill(now, &mut self.shared, out);
         }
-        self.download.speak(now, &self.shared, out);
+        let Self { shared, download, upload, .. } = self;
+        upload.unpark(|wish| download.promises(wish.torrent, wish.piece, shared), shared, out);
+        download.speak(now, shared, out);
     }
 
     fn next_timeout(&self) -> Option<Time> {

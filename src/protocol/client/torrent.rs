@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::takers::Takers;
 use crate::metainfo::{Bitfield, Layout, PieceHashes, PieceIndex, TorrentId};
 use crate::protocol::piece_picker::PiecePicker;
 use crate::protocol::{Config, Lack, Rank, seeded};
@@ -14,6 +15,7 @@ pub(super) struct Torrent {
     /// The hashes that are known so far, from the first on.
     pub(super) hashes: PieceHashes,
     pub(super) picker: PiecePicker,
+    pub(super) takers: Takers,
     pub(super) state: State,
     /// Which pieces each peer is known to hold.
     holders: BTreeMap<Rank, Bitfield>,
@@ -37,12 +39,14 @@ pub(super) enum State {
 }
 
 impl Torrent {
-    pub(super) fn new(id: TorrentId, name: String, layout: Layout, config: &Config) -> Self {
+    pub(super) fn new(id: TorrentId, name: String, layout: Layout, takers: Takers, config: &Config) -> Self {
         let seed = seeded::mix(config.seed, &[u64::from(id.0)]);
+        let begin = takers.begin(config.rank, layout.pieces);
+        let begin = (config.rank, begin.unwrap_or_else(|| seeded::spread(config.rank.0, layout.pieces)));
         // Nothing is pickable until its hash is known.
-        let picker = PiecePicker::new(config.policy.picking, &Bitfield::all(layout.pieces), seed, config.rank);
+        let picker = PiecePicker::new(config.policy.picking, &Bitfield::all(layout.pieces), seed, begin);
         let (hashes, holders, corrupt, sent_on) = Default::default();
-        Self { name, layout, hashes, picker, state: State::Open, holders, corrupt, sent_on }
+        Self { name, layout, hashes, picker, takers, state: State::Open, holders, corrupt, sent_on }
     }
 
     /// Takes more hashes, those from `first` on; tells whether they join what is known.
@@ -104,6 +108,16 @@ impl Torrent {
     /// Who holds a piece.
     pub(super) fn holders(&self, piece: PieceIndex) -> impl Iterator<Item = Rank> {
         self.holders.iter().filter(move |(_, bits)| bits.contains(piece)).map(|(&rank, _)| rank)
+    }
+
+    /// Whether a peer is known to hold a piece.
+    pub(super) fn is_held_by(&self, peer: Rank, piece: PieceIndex) -> bool {
+        self.holders.get(&peer).is_some_and(|bits| bits.contains(piece))
+    }
+
+    /// Who takes a piece from the seeds first, by what all downloaders share.
+    pub(super) fn taker(&self, piece: PieceIndex) -> Option<Rank> {
+        self.takers.of(self.picker.shared_place(piece), self.layout.pieces)
     }
 
     /// All who hold anything, with what they hold.

@@ -194,7 +194,10 @@ impl Tracker {
             (_, Phase::Stopping { ending, outcome, .. }) if stopped || ending == Ending::GivenUp => {
                 self.send(from, Body::Stop { outcome, ending }, out)
             }
-            (Call::Publish { files, more }, _) => self.publish(now, from, sequence, repeat, (files, more), out),
+            (Call::Publish { files, wanted, more }, _) => {
+                self.roster.entry(from).intends = wanted;
+                self.publish(now, from, sequence, repeat, (files, more), out);
+            }
             (Call::Abort { outcome, reason }, _) => self.abort(now, from, sequence, (outcome, reason), out),
             _ if !registered => self.answer(from, sequence, Answer::Unknown, out),
             (Call::Join { wanted }, _) => self.join(from, sequence, &wanted, out),
