@@ -3,18 +3,13 @@
 //! Two words have a fixed meaning here. A piece's *availability* is the number of peers known to hold it. A piece is
 //! *pickable* while it is neither held nor asked for.
 
-use super::seeded;
-use super::{Picking, Rank};
+use super::Picking;
 use crate::metainfo::{Bitfield, PieceIndex};
 
 /// Orders the pieces of one torrent by how few hold them.
-///
-/// Ties fall in an order that all clients share, in which each begins at a place of its own: as long as nobody knows
-/// more than 'the seeds hold everything', different clients take different pieces, and have something to trade.
 #[derive(Debug)]
 pub(super) struct PiecePicker {
     picking: Picking,
-    begin: u32,
     /// place in the order -> piece
     order: Vec<u32>,
     /// piece -> place in the order
@@ -33,25 +28,16 @@ struct Level {
 }
 
 impl PiecePicker {
-    /// A picker for a torrent of which `held` is held already, that begins at a place of the shared order.
-    pub(super) fn new(picking: Picking, held: &Bitfield, seed: u64, (rank, begin): (Rank, u32)) -> Self {
+    /// A picker for a torrent of which `held` is held already; ties fall by `order`, which names each piece once.
+    pub(super) fn new(picking: Picking, order: Vec<u32>, held: &Bitfield) -> Self {
         let pieces = held.pieces();
-        let order = match picking {
-            Picking::Sequential => (0..pieces).collect(),
-            Picking::Random => seeded::permutation(seeded::mix(seed, &[u64::from(rank.0)]), pieces),
-            Picking::RarestFirst => {
-                let mut order = seeded::permutation(seed, pieces);
-                order.rotate_left(begin.min(pieces) as usize);
-                order
-            }
-        };
+        debug_assert_eq!(order.len(), pieces as usize);
         let mut place = vec![0; order.len()];
         for (at, &piece) in (0..).zip(&order) {
             place[piece as usize] = at;
         }
         let mut picker = Self {
             picking,
-            begin,
             order,
             place,
             availability: vec![0; pieces as usize],
@@ -62,12 +48,6 @@ impl PiecePicker {
             picker.put_back(piece);
         }
         picker
-    }
-
-    /// The piece's place in the order that all clients share.
-    pub(super) fn shared_place(&self, piece: PieceIndex) -> u32 {
-        let pieces = self.order.len() as u64;
-        ((u64::from(self.place[piece.as_usize()]) + u64::from(self.begin)) % pieces.max(1)) as u32
     }
 
     /// One more peer holds the piece.
@@ -176,7 +156,7 @@ mod tests {
                 have.insert(PieceIndex(piece));
             }
         }
-        let mut picker = PiecePicker::new(picking, &have, 7, (Rank(3), 1));
+        let mut picker = PiecePicker::new(picking, (0..have.pieces()).collect(), &have);
         for (piece, digit) in (0..).zip(availability.chars()) {
             for _ in 0..digit.to_digit(10).unwrap() {
                 picker.gained_holder(PieceIndex(piece));
@@ -191,7 +171,7 @@ mod tests {
 
     #[test]
     fn the_rarest_piece_comes_first() {
-        assert_eq!(picks(&picker("2131", "", Picking::RarestFirst))[2..], [0, 2]);
+        assert_eq!(picks(&picker("2131", "", Picking::RarestFirst)), [1, 3, 0, 2]);
         assert_eq!(picks(&picker("3221", "  * ", Picking::RarestFirst)), [3, 1, 0]);
     }
 
@@ -206,14 +186,10 @@ mod tests {
     }
 
     #[test]
-    fn random_has_an_order_of_its_own_for_each_rank() {
-        let order = |rank| {
-            let mut picker = PiecePicker::new(Picking::Random, &Bitfield::none(40), 7, (Rank(rank), 0));
-            (0..40).for_each(|piece| picker.gained_holder(PieceIndex(piece)));
-            picks(&picker)
-        };
-        assert_ne!(order(1), order(2));
-        assert_eq!(order(1), order(1));
+    fn ties_fall_by_the_order_that_was_given() {
+        let mut picker = PiecePicker::new(Picking::RarestFirst, vec![2, 0, 3, 1], &Bitfield::none(4));
+        [0, 1, 2, 2, 3].map(|piece| picker.gained_holder(PieceIndex(piece)));
+        assert_eq!(picks(&picker), [0, 3, 1, 2]);
     }
 
     #[test]
@@ -234,19 +210,5 @@ mod tests {
         picker.lost_holder(PieceIndex(1));
         picker.lost_holder(PieceIndex(1));
         assert_eq!(picks(&picker), [0]);
-    }
-
-    #[test]
-    fn clients_that_begin_at_different_places_share_one_order() {
-        let picker = |begin| {
-            let mut picker = PiecePicker::new(Picking::RarestFirst, &Bitfield::none(20), 7, (Rank(begin), begin));
-            (0..20).for_each(|piece| picker.gained_holder(PieceIndex(piece)));
-            picker
-        };
-        let (one, other) = (picker(0), picker(15));
-        let mut turned = picks(&one);
-        turned.rotate_left(15);
-        assert_eq!(picks(&other), turned);
-        assert!((0..20).all(|piece| one.shared_place(PieceIndex(piece)) == other.shared_place(PieceIndex(piece))));
     }
 }

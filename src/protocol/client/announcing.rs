@@ -5,7 +5,6 @@ use std::ops::Range;
 
 use super::download::{Download, Stage};
 use super::shared::Shared;
-use super::takers::Takers;
 use super::torrent::{State, Torrent};
 use crate::metainfo::{Bitfield, PieceHashes, PieceIndex, TorrentId};
 use crate::protocol::{
@@ -292,7 +291,7 @@ impl Download {
             match described {
                 Described::Known { torrent: id, layout, hashes, takers } => {
                     if let Entry::Vacant(vacant) = self.torrents.entry(id) {
-                        vacant.insert(Torrent::new(id, name.clone(), layout, Takers::new(takers), &shared.config));
+                        vacant.insert(Torrent::new(id, name.clone(), layout, takers, &shared.config));
                         out.push(Decision::Open { torrent: id, name: name.clone(), layout });
                         out.tell(Observed::Joined { torrent: id, name, pieces: layout.pieces });
                         shared.holdings.add(id, Bitfield::none(layout.pieces));

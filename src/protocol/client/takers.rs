@@ -7,32 +7,59 @@
 
 use std::collections::BTreeSet;
 
-use crate::protocol::Rank;
+use crate::metainfo::PieceIndex;
+use crate::protocol::{Rank, seeded};
 
-/// The downloaders of a torrent, as all of them know them.
-#[derive(Debug, Default)]
+/// The downloaders of a torrent, as all of them know them, and what each takes.
+#[derive(Debug)]
 pub(super) struct Takers {
     ranks: Vec<Rank>,
+    /// By piece: who takes it, as a place in `ranks`.
+    taken_by: Vec<u16>,
     /// Those that did not keep what was expected of them.
     faithless: BTreeSet<Rank>,
 }
 
 impl Takers {
-    pub(super) fn new(ranks: Vec<Rank>) -> Self {
-        Self { ranks, faithless: BTreeSet::new() }
+    /// More downloaders than this do not divide a torrent.
+    pub(super) const MOST: usize = 1024;
+
+    /// Nobody takes anything.
+    pub(super) fn nobody() -> Self {
+        Self { ranks: Vec::new(), taken_by: Vec::new(), faithless: BTreeSet::new() }
     }
 
-    /// Where in the shared order of `pieces` a downloader's stretch begins.
-    pub(super) fn begin(&self, rank: Rank, pieces: u32) -> Option<u32> {
-        let index = self.ranks.iter().position(|&taker| taker == rank)? as u64;
-        Some((index * u64::from(pieces) / self.ranks.len() as u64) as u32)
+    /// The takers of a torrent, and the order in which the client of this rank wants its pieces: its own stretch, then
+    /// from all others' stretches in turn, what they take first before what they take later.
+    pub(super) fn divide(mut ranks: Vec<Rank>, shared: &[u32], own: Rank) -> (Self, Vec<u32>) {
+        ranks.truncate(Self::MOST);
+        let count = ranks.len();
+        let stretch = |index: usize| index * shared.len() / count..(index + 1) * shared.len() / count;
+        let mut taken_by = vec![0; if count == 0 { 0 } else { shared.len() }];
+        for index in 0..count {
+            shared[stretch(index)].iter().for_each(|&piece| taken_by[piece as usize] = index as u16);
+        }
+        let order = match ranks.iter().position(|&rank| rank == own) {
+            Some(first) => {
+                let mut order = shared[stretch(first)].to_vec();
+                for column in 0..shared.len().div_ceil(count) {
+                    let others = (1..count).map(|step| stretch((first + step) % count));
+                    order.extend(others.filter_map(|stretch| shared[stretch].get(column)));
+                }
+                order
+            }
+            None => {
+                let mut order = shared.to_vec();
+                order.rotate_left(seeded::spread(own.0, shared.len() as u32) as usize);
+                order
+            }
+        };
+        (Self { ranks, taken_by, faithless: BTreeSet::new() }, order)
     }
 
-    /// In whose stretch a place of the shared order lies, unless nothing is to be expected of that one.
-    pub(super) fn of(&self, place: u32, pieces: u32) -> Option<Rank> {
-        let count = self.ranks.len() as u64;
-        let index = ((u64::from(place) + 1) * count).checked_sub(1)? / u64::from(pieces.max(1));
-        let taker = *self.ranks.get(index as usize)?;
+    /// Who takes a piece, unless nothing is to be expected of that one.
+    pub(super) fn of(&self, piece: PieceIndex) -> Option<Rank> {
+        let taker = self.ranks[usize::from(*self.taken_by.get(piece.as_usize())?)];
         (!self.faithless.contains(&taker)).then_some(taker)
     }
 
@@ -46,23 +73,44 @@ impl Takers {
 mod tests {
     use super::*;
 
+    fn ranks(count: u32) -> Vec<Rank> {
+        (1..=count).map(Rank).collect()
+    }
+
     #[test]
-    fn every_place_lies_in_the_stretch_that_begins_last_before_it() {
+    fn each_takes_an_equal_share_and_begins_with_it() {
         for (count, pieces) in [(1, 5), (3, 10), (4, 80), (13, 100), (7, 3)] {
-            let takers = Takers::new((1..=count).map(Rank).collect());
-            for place in 0..pieces {
-                let begun = (1..=count).filter(|&rank| takers.begin(Rank(rank), pieces).unwrap() <= place).max();
-                assert_eq!(takers.of(place, pieces), begun.map(Rank), "place {place} of {pieces} for {count}");
+            let shared = seeded::permutation(5, pieces);
+            for rank in ranks(count) {
+                let (takers, order) = Takers::divide(ranks(count), &shared, rank);
+                let own = (0..pieces).filter(|&piece| takers.of(PieceIndex(piece)) == Some(rank)).count();
+                assert!((pieces / count..=pieces.div_ceil(count)).contains(&(own as u32)));
+                assert!(order[..own].iter().all(|&piece| takers.of(PieceIndex(piece)) == Some(rank)));
             }
         }
     }
 
     #[test]
+    fn everybody_wants_every_piece_once() {
+        for (count, pieces, own) in [(3, 10, 2), (7, 3, 7), (4, 80, 9), (0, 6, 1)] {
+            let (_, mut order) = Takers::divide(ranks(count), &seeded::permutation(5, pieces), Rank(own));
+            order.sort_unstable();
+            assert_eq!(order, (0..pieces).collect::<Vec<_>>());
+        }
+    }
+
+    #[test]
+    fn after_its_own_a_client_wants_from_all_others_in_turn() {
+        let shared: Vec<u32> = (0..9).collect();
+        assert_eq!(Takers::divide(ranks(3), &shared, Rank(2)).1, [3, 4, 5, 6, 0, 7, 1, 8, 2]);
+    }
+
+    #[test]
     fn nothing_is_expected_of_one_that_failed_and_of_nobody() {
-        let mut takers = Takers::new(vec![Rank(3), Rank(5)]);
-        takers.distrust(Rank(5));
-        assert_eq!((takers.of(0, 10), takers.of(9, 10)), (Some(Rank(3)), None));
-        assert_eq!(Takers::default().of(0, 10), None);
-        assert_eq!(takers.begin(Rank(4), 10), None);
+        let (mut takers, _) = Takers::divide(ranks(2), &[0, 1, 2, 3], Rank(1));
+        takers.distrust(Rank(2));
+        assert_eq!((takers.of(PieceIndex(0)), takers.of(PieceIndex(3))), (Some(Rank(1)), None));
+        assert_eq!(takers.of(PieceIndex(4)), None);
+        assert_eq!(Takers::nobody().of(PieceIndex(0)), None);
     }
 }

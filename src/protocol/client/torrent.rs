@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::takers::Takers;
 use crate::metainfo::{Bitfield, Layout, PieceHashes, PieceIndex, TorrentId};
 use crate::protocol::piece_picker::PiecePicker;
-use crate::protocol::{Config, Lack, Rank, seeded};
+use crate::protocol::{Config, Lack, Picking, Rank, seeded};
 
 /// A wanted torrent.
 #[derive(Debug)]
@@ -39,12 +39,18 @@ pub(super) enum State {
 }
 
 impl Torrent {
-    pub(super) fn new(id: TorrentId, name: String, layout: Layout, takers: Takers, config: &Config) -> Self {
+    pub(super) fn new(id: TorrentId, name: String, layout: Layout, takers: Vec<Rank>, config: &Config) -> Self {
         let seed = seeded::mix(config.seed, &[u64::from(id.0)]);
-        let begin = takers.begin(config.rank, layout.pieces);
-        let begin = (config.rank, begin.unwrap_or_else(|| seeded::spread(config.rank.0, layout.pieces)));
+        let (takers, order) = match config.policy.picking {
+            Picking::RarestFirst => Takers::divide(takers, &seeded::permutation(seed, layout.pieces), config.rank),
+            Picking::Random => {
+                let own = seeded::mix(seed, &[u64::from(config.rank.0)]);
+                (Takers::nobody(), seeded::permutation(own, layout.pieces))
+            }
+            Picking::Sequential => (Takers::nobody(), (0..layout.pieces).collect()),
+        };
         // Nothing is pickable until its hash is known.
-        let picker = PiecePicker::new(config.policy.picking, &Bitfield::all(layout.pieces), seed, begin);
+        let picker = PiecePicker::new(config.policy.picking, order, &Bitfield::all(layout.pieces));
         let (hashes, holders, corrupt, sent_on) = Default::default();
         Self { name, layout, hashes, picker, takers, state: State::Open, holders, corrupt, sent_on }
     }
@@ -117,7 +123,7 @@ impl Torrent {
 
     /// Who takes a piece from the seeds first, by what all downloaders share.
     pub(super) fn taker(&self, piece: PieceIndex) -> Option<Rank> {
-        self.takers.of(self.picker.shared_place(piece), self.layout.pieces)
+        self.takers.of(piece)
     }
 
     /// All who hold anything, with what they hold.
