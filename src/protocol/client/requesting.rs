@@ -102,12 +102,17 @@ impl Download {
     /// The best peer to ask for a piece: see `Peer::score`; ties fall by the seed.
     fn choose(&self, torrent: &Torrent, piece: PieceIndex, market: Market, shared: &Shared) -> Option<Rank> {
         let rated = |rank: Rank| {
-            let score = market.score(rank, self.downloaders, shared)?;
+            let score = market.score(rank, self.askers(torrent, rank), shared)?;
             let tie = [u64::from(shared.config.rank.0), u64::from(rank.0), u64::from(piece.0)];
             Some((score, seeded::mix(shared.config.seed, &tie), rank))
         };
         let taker = self.taker(torrent, piece, shared);
         torrent.holders(piece).chain(taker).filter_map(rated).min().map(|(_, _, rank)| rank)
+    }
+
+    /// How many clients ask a peer for pieces: no downloader asks itself.
+    fn askers(&self, torrent: &Torrent, peer: Rank) -> u32 {
+        self.downloaders.saturating_sub(u32::from(torrent.takers.include(peer)))
     }
 
     /// The one who takes a piece first, where it is not known to hold it yet.
@@ -121,7 +126,7 @@ impl Download {
         let from = PieceIndex(seeded::spread(shared.config.rank.0, torrent.layout.pieces));
         let pickable = torrent.picker.pickable();
         let idle = torrent.all_holders().filter_map(|(rank, bits)| {
-            let score = market.score(rank, self.downloaders, shared)?;
+            let score = market.score(rank, self.askers(torrent, rank), shared)?;
             let piece = bits.next_common(pickable, from).or_else(|| bits.next_common(pickable, PieceIndex(0)))?;
             Some((score, rank, piece))
         });

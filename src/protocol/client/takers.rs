@@ -63,6 +63,16 @@ impl Takers {
         (!self.faithless.contains(&taker)).then_some(taker)
     }
 
+    /// Whether this is one of the downloaders.
+    pub(super) fn include(&self, rank: Rank) -> bool {
+        self.ranks.contains(&rank)
+    }
+
+    /// Whether a piece is this rank's to take.
+    pub(super) fn is(&self, rank: Rank, piece: PieceIndex) -> bool {
+        self.taken_by.get(piece.as_usize()).is_some_and(|&index| self.ranks[usize::from(index)] == rank)
+    }
+
     /// Nothing is to be expected of a downloader any more.
     pub(super) fn distrust(&mut self, rank: Rank) {
         self.faithless.insert(rank);

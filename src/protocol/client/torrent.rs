@@ -50,7 +50,9 @@ impl Torrent {
             Picking::Sequential => (Takers::nobody(), (0..layout.pieces).collect()),
         };
         // Nothing is pickable until its hash is known.
-        let picker = PiecePicker::new(config.policy.picking, order, &Bitfield::all(layout.pieces));
+        let mut picker = PiecePicker::new(config.policy.picking, order, &Bitfield::all(layout.pieces));
+        let others = |piece: &PieceIndex| takers.of(*piece).is_some_and(|taker| taker != config.rank);
+        (0..layout.pieces).map(PieceIndex).filter(others).for_each(|piece| picker.gained_holder(piece));
         let (hashes, holders, corrupt, sent_on) = Default::default();
         Self { name, layout, hashes, picker, takers, state: State::Open, holders, corrupt, sent_on }
     }
@@ -77,7 +79,8 @@ impl Torrent {
     /// A peer holds a piece.
     pub(super) fn has(&mut self, peer: Rank, piece: PieceIndex) {
         let pieces = self.layout.pieces;
-        if self.holders.entry(peer).or_insert_with(|| Bitfield::none(pieces)).insert(piece) {
+        let new = self.holders.entry(peer).or_insert_with(|| Bitfield::none(pieces)).insert(piece);
+        if new && !self.takers.is(peer, piece) {
             self.picker.gained_holder(piece);
         }
     }
@@ -93,20 +96,27 @@ impl Torrent {
     /// A peer does not hold a piece after all.
     pub(super) fn lacks(&mut self, peer: Rank, piece: PieceIndex) {
         if self.holders.get_mut(&peer).is_some_and(|bits| bits.remove(piece)) {
-            self.picker.lost_holder(piece);
+            self.lost_holder(peer, piece);
         }
     }
 
     /// What was known of a peer no longer holds.
     pub(super) fn gone(&mut self, peer: Rank) {
         for piece in self.holders.remove(&peer).iter().flat_map(Bitfield::iter) {
-            self.picker.lost_holder(piece);
+            self.lost_holder(peer, piece);
         }
     }
 
     /// What was known of all peers no longer holds.
     pub(super) fn forget_holders(&mut self) {
-        for piece in std::mem::take(&mut self.holders).values().flat_map(Bitfield::iter) {
+        for (peer, bits) in std::mem::take(&mut self.holders) {
+            bits.iter().for_each(|piece| self.lost_holder(peer, piece));
+        }
+    }
+
+    /// A taker counts as a holder from the start: what it takes is as good as spread.
+    fn lost_holder(&mut self, peer: Rank, piece: PieceIndex) {
+        if !self.takers.is(peer, piece) {
             self.picker.lost_holder(piece);
         }
     }
