@@ -25,10 +25,13 @@ pub(super) struct Peer {
     pub(super) in_flight: u16,
     /// Smoothed time from a request to its piece (an eighth of each new sample, as TCP's SRTT, RFC 6298).
     service: Option<Duration>,
-    /// Failures in a row: no answer, nothing held, a bad piece.
+    /// Rounds in a row that failed: no answer, nothing held, a bad piece. What was asked before the last failure was
+    /// seen belongs to its round.
     fruitless: u32,
     /// The same, since its last good piece, whatever it said in between.
     barren: u32,
+    /// When the last failed round ended.
+    failed_at: Option<Time>,
     /// Pieces that came after they had been given up, since its last good piece.
     late: u32,
     /// It is left alone until then.
@@ -121,9 +124,10 @@ impl Peer {
     const NEVER_SLOW: Duration = Duration::from_millis(20);
     /// How long a peer is left alone that has too much to do.
     const BUSY: Duration = Duration::from_millis(20);
-    const LONGEST_REST: Duration = Duration::from_secs(4);
-    /// Failures in a row before nothing is expected of it any more.
-    const HOPELESS: u32 = 12;
+    const LONGEST_REST: Duration = Duration::from_secs(1);
+    /// Failed rounds in a row before nothing is expected of it any more. Where three messages in ten are lost, a round of
+    /// one request fails half the time though the peer is well: it takes many to tell.
+    const HOPELESS: u32 = 24;
     /// Blame is forgotten after so long.
     const FORGIVEN: Duration = Duration::from_secs(30);
 
@@ -144,7 +148,6 @@ impl Peer {
         self.heard = Some(now);
         if std::mem::take(&mut self.suspected) {
             self.fruitless = 0;
-            self.barren /= 2;
             self.rest_until = now;
             return Heard::Recovered;
         }
@@ -211,10 +214,10 @@ impl Peer {
         self.blame.note(now, 0);
     }
 
-    /// It sent a bad piece.
-    pub(super) fn sent_bad_piece(&mut self, now: Time) {
+    /// It sent a bad piece for a request of that time.
+    pub(super) fn sent_bad_piece(&mut self, now: Time, asked: Time) {
         self.blame.note(now, 1);
-        self.failed(now);
+        self.failed(now, asked);
     }
 
     /// It has too much to do: it is left alone for a moment.
@@ -222,13 +225,20 @@ impl Peer {
         self.rest_until = now + Self::BUSY;
     }
 
-    /// It refused, or what it sent was bad: after a few times it rests, longer each time.
-    pub(super) fn failed(&mut self, now: Time) {
-        self.fruitless = self.fruitless.saturating_add(1);
-        self.barren = self.barren.saturating_add(1);
+    /// A request of that time brought nothing: after a few rounds it rests, longer each time.
+    pub(super) fn failed(&mut self, now: Time, asked: Time) {
+        self.note_failure(now, asked);
         if self.fruitless > 2 {
             let rest = Duration::from_millis(10) * (1 << (self.fruitless - 3).min(10));
             self.rest_until = now + rest.min(Self::LONGEST_REST);
+        }
+    }
+
+    fn note_failure(&mut self, now: Time, asked: Time) {
+        if self.failed_at.is_none_or(|last| asked >= last) {
+            self.fruitless = self.fruitless.saturating_add(1);
+            self.barren = self.barren.saturating_add(1);
+            self.failed_at = Some(now);
         }
     }
 
@@ -237,11 +247,10 @@ impl Peer {
         self.late = self.late.saturating_add(1);
     }
 
-    /// It is silent: it rests, and is asked again now and then. Tells whether that is new.
-    pub(super) fn suspect(&mut self, now: Time, patience: Duration) -> bool {
-        self.fruitless = self.fruitless.saturating_add(3);
-        self.barren = self.barren.saturating_add(3);
-        self.rest_until = now + (patience * (1 << (self.fruitless / 3).min(6)) / 2).min(Self::LONGEST_REST);
+    /// It is silent since it was asked: it rests, and is asked again now and then. Tells whether that is new.
+    pub(super) fn suspect(&mut self, now: Time, asked: Time, patience: Duration) -> bool {
+        self.note_failure(now, asked);
+        self.rest_until = now + (patience / 4 * (1 << self.fruitless.min(6))).min(Self::LONGEST_REST);
         !std::mem::replace(&mut self.suspected, true)
     }
 
@@ -306,7 +315,7 @@ mod tests {
         peer.served(NOW, Duration::ZERO);
         for _ in 0..3 {
             assert!(!peer.is_blamed(NOW));
-            peer.sent_bad_piece(NOW);
+            peer.sent_bad_piece(NOW, NOW);
         }
         assert!(peer.is_blamed(NOW));
         assert!(!peer.is_blamed(NOW + Duration::from_secs(61)));
@@ -317,7 +326,7 @@ mod tests {
         let mut peer = Peer::default();
         for _ in 0..5 {
             (0..4).for_each(|_| peer.served(NOW, Duration::ZERO));
-            peer.sent_bad_piece(NOW);
+            peer.sent_bad_piece(NOW, NOW);
         }
         assert!(!peer.is_blamed(NOW));
     }
@@ -325,11 +334,24 @@ mod tests {
     #[test]
     fn a_suspected_peer_rests_and_a_word_from_it_makes_it_live_again() {
         let mut peer = Peer::default();
-        assert!(peer.suspect(NOW, Duration::from_secs(1)));
-        assert!(!peer.suspect(NOW, Duration::from_secs(1)));
+        assert!(peer.suspect(NOW, NOW, Duration::from_secs(1)));
+        assert!(!peer.suspect(NOW, NOW, Duration::from_secs(1)));
         assert!(!peer.may_be_asked(NOW, 10, None));
         assert_eq!(peer.hear(NOW, Incarnation(0)), Heard::Recovered);
         assert!(peer.may_be_asked(NOW, 10, None));
+    }
+
+    #[test]
+    fn what_fails_at_once_is_one_failure_and_hope_ends_only_after_many() {
+        let mut peer = Peer::default();
+        let round = |round: u64| NOW + Duration::from_secs(round);
+        for count in 1..=u64::from(Peer::HOPELESS) {
+            assert!(!peer.is_hopeless());
+            (0..10).for_each(|_| peer.failed(round(count), round(count - 1)));
+        }
+        assert!(peer.is_hopeless());
+        peer.served(NOW, Duration::ZERO);
+        assert!(!peer.is_hopeless());
     }
 
     #[test]

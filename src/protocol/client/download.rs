@@ -97,7 +97,7 @@ impl Download {
             out.tell(Observed::Wasted { from });
             return;
         };
-        let Flight { torrent, piece, .. } = flight;
+        let Flight { torrent, piece, sent, .. } = flight;
         shared.peers.get(from).answered();
         match arrival {
             Arrival::Verified => self.verified(now, &flight, shared, out),
@@ -105,7 +105,7 @@ impl Download {
                 out.tell(Observed::Corrupt { torrent, piece, from });
                 let peer = shared.peers.get(from);
                 peer.uncount(1);
-                peer.sent_bad_piece(now);
+                peer.sent_bad_piece(now, sent);
                 if let Some(torrent) = self.torrents.get_mut(&torrent) {
                     torrent.note_corrupt(piece);
                 }
@@ -188,7 +188,7 @@ impl Download {
         out: &mut Outbox,
     ) {
         let Some(flight) = self.flights.take(from, slot) else { return };
-        let Flight { torrent: id, piece, .. } = flight;
+        let Flight { torrent: id, piece, sent, .. } = flight;
         out.push(Decision::Forget { from, slot });
         out.tell(Observed::Rejected { torrent: id, piece, from, reason });
         let peer = shared.peers.get(from);
@@ -199,7 +199,7 @@ impl Download {
             (Reason::Busy, _) => peer.is_busy(now),
             // It was only supposed to come to hold it.
             (_, Source::Taker) => self.distrust(from, id),
-            (Reason::NotHeld | Reason::Unreadable, Source::Holder) => peer.failed(now),
+            (Reason::NotHeld | Reason::Unreadable, Source::Holder) => peer.failed(now, flight.sent),
         }
         if let Some(torrent) = self.torrents.get_mut(&id).filter(|_| reason != Reason::Busy) {
             torrent.lacks(from, piece);

@@ -107,7 +107,7 @@ impl Client {
         let later = (1..=config.world).map(|step| Term(term.0.saturating_add(step)));
         let next = later.into_iter().find(|term| !silent(term.tracker(config.world)));
         let tracker = self.shared.tracker();
-        if self.shared.peers.get(tracker).suspect(now, self.shared.config.patience.request) {
+        if self.shared.peers.get(tracker).suspect(now, now, self.shared.config.patience.request) {
             out.tell(Observed::Suspected { rank: tracker });
         }
         self.change_term(now, next.expect("the own rank is never silent"), out);

@@ -205,9 +205,9 @@ impl Download {
                 self.distrust(from, torrent);
                 shared.send(from, Body::Cancel { slot: flight.slot }, out);
             } else if peer.heard().is_some_and(|heard| heard > sent) {
-                peer.failed(now);
+                peer.failed(now, sent);
             } else {
-                if peer.suspect(now, patience) {
+                if peer.suspect(now, sent, patience) {
                     out.tell(Observed::Suspected { rank: from });
                 }
                 // The tracker finds out whether it is gone, and says so in its answer.

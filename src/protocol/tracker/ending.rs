@@ -1,5 +1,7 @@
 //! How the tracker watches over its clients, and ends the run: all are told to stop, all drain, all leave with one outcome.
 
+use std::time::Duration;
+
 use super::roster::{Client, Presence};
 use super::{FIRST, Phase, Repeat, Tracker};
 use crate::protocol::{
@@ -14,6 +16,8 @@ impl Tracker {
     const HASTE: u32 = 4;
     /// A client is lost after so many times the patience with it.
     const LOST_AFTER: u32 = 3;
+    /// More patience than twice as much, so many times over, nobody gets.
+    const MOST_REVIVALS: u32 = 2;
 
     /// Looks at all clients: who is silent, who is lost, whether the run can end.
     pub(super) fn check(&mut self, now: Time, out: &mut Outbox) {
@@ -70,14 +74,20 @@ impl Tracker {
         let any = !silent.is_empty();
         for (rank, heard, pinged) in silent {
             let silence = now.since(heard);
-            if silence >= patience * Self::LOST_AFTER {
+            if silence >= self.patience_with(rank) {
                 self.mark_lost(rank, out);
-            } else if now.since(pinged) >= haste.max((silence - patience) / 2) {
+            } else if now.since(pinged) >= haste.max((silence - patience) / Self::HASTE) {
                 self.roster.entry(rank).pinged = now;
                 self.send(rank, Body::Ping, out);
             }
         }
         any
+    }
+
+    /// How long a client may be silent before it is lost: longer each time that this was wrong.
+    fn patience_with(&self, rank: Rank) -> Duration {
+        let revivals = self.roster.get(rank).map_or(0, |client| client.revivals);
+        self.config.patience.client * Self::LOST_AFTER * (1 << revivals.min(Self::MOST_REVIVALS))
     }
 
     /// Asks a client that others think silent whether it lives, unless it was heard just now.
@@ -102,8 +112,6 @@ impl Tracker {
 
     fn mark_lost(&mut self, rank: Rank, out: &mut Outbox) {
         self.roster.entry(rank).lost = true;
-        // It may come back: those who need it wait from now on.
-        self.roster.hope_again();
         self.journal.push(Change::Gone { rank });
         out.tell(Observed::Lost { rank });
     }
@@ -174,7 +182,8 @@ impl Tracker {
         let starving = self.roster.get(rank).and_then(|client| client.starving.as_ref());
         starving.is_some_and(|starving| {
             let (long, lately) = (now.since(starving.since), now.since(starving.last));
-            long >= patience.starving && lately <= patience.call && !self.could_be_fed(rank, &starving.useless)
+            // It says so twice a second, but half of that may get lost.
+            long >= patience.starving && lately <= patience.starving && !self.could_be_fed(rank, &starving.useless)
         })
     }
 
@@ -203,12 +212,11 @@ impl Tracker {
 
     /// Reminds those that have not drained, and gives up those that are silent.
     fn remind(&mut self, now: Time, (ending, outcome, told): (Ending, Outcome, u32), out: &mut Outbox) {
-        let patience = self.config.patience.client * Self::LOST_AFTER;
         let undrained = self.roster.live().filter(|(_, client)| client.drained.is_none());
         let undrained: Vec<(Rank, bool, Time)> =
             undrained.map(|(rank, client)| (rank, client.stopped, client.heard)).collect();
         for (rank, stopped, heard) in undrained {
-            if told >= Self::FAREWELLS && now.since(heard) >= patience {
+            if told >= Self::FAREWELLS && now.since(heard) >= self.patience_with(rank) {
                 self.mark_lost(rank, out);
                 continue;
             }

@@ -167,8 +167,9 @@ impl Tracker {
             self.register.forget(from);
             self.journal.push(Change::Gone { rank: from });
         } else if std::mem::take(&mut client.lost) {
+            client.revivals += 1;
             out.tell(Observed::Recovered { rank: from });
-            self.roster.hope_again();
+            self.hope_where_fed();
             for (torrent, bits) in self.register.held_by(from) {
                 self.journal.push(Change::Holds { rank: from, torrent, bits: bits.clone() });
             }

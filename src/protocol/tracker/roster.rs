@@ -20,6 +20,8 @@ pub(super) struct Client {
     pub(super) presence: Presence,
     /// It is silent for too long, or never came.
     pub(super) lost: bool,
+    /// How often it was thought lost and was not: it is only slow, and gets more patience each time.
+    pub(super) revivals: u32,
     pub(super) heard: Time,
     pub(super) pinged: Time,
     /// The files that it published, in the order in which it named them, as far as they are not refused.
@@ -97,7 +99,7 @@ impl Roster {
         self.clients.iter_mut().map(|(&rank, client)| (rank, client))
     }
 
-    /// Somebody came, or came to hold something: whoever starves must find out anew whether it still does.
+    /// Somebody came who may bring what nobody knew of: whoever starves must find out anew whether it still does.
     pub(super) fn hope_again(&mut self) {
         self.clients.values_mut().for_each(|client| client.starving = None);
     }

@@ -180,6 +180,7 @@ impl Tracker {
 
     /// Takes up what a client received. A repeat counts once.
     pub(super) fn report(&mut self, now: Time, from: Rank, repeat: Repeat, report: &Report, out: &mut Outbox) {
+        let mut news = false;
         for received in report.received.iter().filter(|_| repeat == Repeat::No) {
             let Pieces { torrent, pieces } = &received.pieces;
             let new = |piece: &PieceIndex| self.register.hold(from, *torrent, *piece) == Some(true);
@@ -197,17 +198,44 @@ impl Tracker {
                 self.roster.entry(received.from).counts.served += count;
             }
             self.progress.done += u64::from(count);
-            self.roster.hope_again();
             self.journal.push(Change::Has { rank: from, pieces: Pieces { torrent: *torrent, pieces } });
+            news = true;
+        }
+        if news {
+            self.hope_where_fed();
         }
         out.tell(Observed::Progress { done: self.progress.done, wanted: self.progress.wanted });
         for &suspect in &report.suspects {
             self.ping_if_silent(now, suspect, out);
         }
-        let starves = report.need == Need::Starving && !self.could_be_fed(from, &report.useless);
+        self.note_need(now, from, report, news);
+    }
+
+    /// Notes whether a client starves. It did not if it received something; that it has other things to say is no sign.
+    fn note_need(&mut self, now: Time, from: Rank, report: &Report, received: bool) {
+        let hungry = report.need == Need::Starving;
+        let starves = hungry && !self.could_be_fed(from, &report.useless);
         let client = self.roster.entry(from);
-        let since = client.starving.as_ref().map_or(now, |starving| starving.since);
-        client.starving = starves.then(|| Starving { since, last: now, useless: report.useless.clone() });
+        if starves {
+            let since = client.starving.as_ref().map_or(now, |starving| starving.since);
+            client.starving = Some(Starving { since, last: now, useless: report.useless.clone() });
+        } else if hungry || received {
+            client.starving = None;
+        }
+    }
+
+    /// Somebody came back, or came to hold something: whoever starves and could get it does not starve.
+    pub(super) fn hope_where_fed(&mut self) {
+        let fed: Vec<Rank> = self
+            .roster
+            .iter()
+            .filter_map(|(rank, client)| Some((rank, client.starving.as_ref()?)))
+            .filter(|(rank, starving)| self.could_be_fed(*rank, &starving.useless))
+            .map(|(rank, _)| rank)
+            .collect();
+        for rank in fed {
+            self.roster.entry(rank).starving = None;
+        }
     }
 
     /// Whether a live client holds a piece that this one wants and lacks, apart from those that it has asked in vain.
