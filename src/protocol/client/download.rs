@@ -188,7 +188,7 @@ impl Download {
         out: &mut Outbox,
     ) {
         let Some(flight) = self.flights.take(from, slot) else { return };
-        let Flight { torrent: id, piece, sent, .. } = flight;
+        let Flight { torrent: id, piece, .. } = flight;
         out.push(Decision::Forget { from, slot });
         out.tell(Observed::Rejected { torrent: id, piece, from, reason });
         let peer = shared.peers.get(from);
