@@ -34,6 +34,8 @@ pub struct Client {
     time: OwnTime,
     /// The own time of the last event: what is due lies after it.
     now: Time,
+    /// When something is due, in own time.
+    due: Option<Time>,
     end: End,
 }
 
@@ -60,7 +62,7 @@ impl Client {
     pub fn new(config: Config, term: Term, catalog: Catalog) -> Self {
         let shared = Shared { config, term, holdings: Holdings::default(), peers: Peers::default() };
         let (download, upload, time) = (Download::new(catalog), Upload::default(), OwnTime::default());
-        Self { shared, download, upload, time, now: Time::ZERO, end: End::Running }
+        Self { shared, download, upload, time, now: Time::ZERO, due: None, end: End::Running }
     }
 
     /// The term that this client follows.
@@ -90,6 +92,7 @@ impl Client {
         if term > self.shared.term && matches!(self.end, End::Running) {
             self.change_term(now, term, out);
             self.download.speak(now, &self.shared, out);
+            self.due = self.next_due();
         }
     }
 
@@ -292,13 +295,12 @@ impl Client {
 
     /// The own time at the driver's `now`.
     fn own_time(&mut self, now: Time) -> Time {
-        let due = self.due();
-        self.now = self.time.at(now, due);
+        self.now = self.time.at(now, self.due);
         self.now
     }
 
-    /// When something is due, in own time.
-    fn due(&self) -> Option<Time> {
+    /// When something will be due, in own time.
+    fn next_due(&self) -> Option<Time> {
         if matches!(self.end, End::Left { .. }) {
             return None;
         }
@@ -310,7 +312,7 @@ impl Client {
 
 impl Node for Client {
     fn handle(&mut self, now: Time, event: Event, out: &mut Outbox) {
-        let due = self.due();
+        let due = self.due;
         let now = self.own_time(now);
         self.hear(now, event, out);
         // What came counts before what did not: an answer that comes with its deadline is in time.
@@ -324,10 +326,11 @@ impl Node for Client {
         let Self { shared, download, upload, .. } = self;
         upload.unpark(|wish| download.promises(wish.torrent, wish.piece, shared), shared, out);
         download.speak(now, shared, out);
+        self.due = self.next_due();
     }
 
     fn next_timeout(&self) -> Option<Time> {
-        self.due().map(|due| self.time.driver_time(due))
+        self.due.map(|due| self.time.driver_time(due))
     }
 
     fn is_finished(&self) -> bool {

@@ -52,8 +52,8 @@ impl Download {
             return;
         }
         let window = self.window(shared);
+        let market = Market::new(now, window, shared);
         while self.flights.len() < usize::from(window) {
-            let market = Market::new(now, window, shared);
             let Some((torrent, piece, to)) = self.pick(market, shared) else { break };
             self.request(now, torrent, piece, to, shared, out);
         }
@@ -184,9 +184,11 @@ impl Download {
 
     /// When the next request becomes overdue, where that matters.
     fn next_overdue(&self, now: Time, shared: &Shared) -> Option<Time> {
+        if self.open.iter().any(|id| self.torrents[id].picker.pickable().count() > 0) {
+            return None;
+        }
         let limit = (shared.peers.mean_service()? * OVERDUE).max(NEVER_OVERDUE);
-        let nothing_else = self.open.iter().all(|id| self.torrents[id].picker.pickable().count() == 0);
-        let due = self.flights.iter().filter(|_| nothing_else).map(|flight| flight.sent + limit).min()?;
+        let due = self.flights.iter().map(|flight| flight.sent + limit).min()?;
         // Once it is past, only an event can change anything.
         (due > now).then_some(due)
     }
