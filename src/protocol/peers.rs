@@ -32,8 +32,10 @@ pub(super) struct Peer {
     barren: u32,
     /// When the last failed round ended.
     failed_at: Option<Time>,
-    /// Pieces that came after they had been given up, since its last good piece.
+    /// How often pieces came after they had been given up, since its last good piece.
     late: u32,
+    /// When that was found out last: what had been asked before had too little patience as well.
+    late_at: Option<Time>,
     /// It is left alone until then.
     rest_until: Time,
     /// Whether the last failure was silence.
@@ -242,9 +244,12 @@ impl Peer {
         }
     }
 
-    /// It answered, but not in time: the next request gets more. Silence alone is no sign of slowness.
-    pub(super) fn was_late(&mut self) {
-        self.late = self.late.saturating_add(1);
+    /// It answered a request of that time, but too late: the next one gets more. Silence alone is no sign of slowness.
+    pub(super) fn was_late(&mut self, now: Time, asked: Time) {
+        if self.late_at.is_none_or(|last| asked >= last) {
+            self.late = self.late.saturating_add(1);
+            self.late_at = Some(now);
+        }
     }
 
     /// It is silent since it was asked: it rests, and is asked again now and then. Tells whether that is new.

@@ -92,8 +92,7 @@ impl Download {
         out: &mut Outbox,
     ) {
         let Some(flight) = self.flights.take(from, slot) else {
-            // Perhaps it came after it had been given up.
-            shared.peers.get(from).was_late();
+            self.note_late(now, from, slot, shared);
             out.tell(Observed::Wasted { from });
             return;
         };
@@ -113,6 +112,13 @@ impl Download {
             }
         }
         self.fill(now, shared, out);
+    }
+
+    /// Something came for no request in flight: perhaps for one that had been given up.
+    fn note_late(&mut self, now: Time, from: Rank, slot: Slot, shared: &mut Shared) {
+        if let Some(flight) = self.flights.take_overdue(from, slot) {
+            shared.peers.get(from).was_late(now, flight.sent);
+        }
     }
 
     fn verified(&mut self, now: Time, flight: &Flight, shared: &mut Shared, out: &mut Outbox) {
@@ -187,7 +193,9 @@ impl Download {
         shared: &mut Shared,
         out: &mut Outbox,
     ) {
-        let Some(flight) = self.flights.take(from, slot) else { return };
+        let Some(flight) = self.flights.take(from, slot) else {
+            return self.note_late(now, from, slot, shared);
+        };
         let Flight { torrent: id, piece, .. } = flight;
         out.push(Decision::Forget { from, slot });
         out.tell(Observed::Rejected { torrent: id, piece, from, reason });

@@ -1,5 +1,7 @@
 //! The requests that are in flight.
 
+use std::collections::VecDeque;
+
 use crate::metainfo::{PieceIndex, TorrentId};
 use crate::protocol::{Rank, Slot, Time};
 
@@ -28,9 +30,14 @@ pub(super) enum Source {
 #[derive(Debug, Default)]
 pub(super) struct Flights {
     flights: Vec<Flight>,
+    /// The last ones that were given up because no answer came in time.
+    overdue: VecDeque<Flight>,
 }
 
 impl Flights {
+    /// How many that were given up are remembered.
+    const OVERDUE: usize = 256;
+
     pub(super) fn len(&self) -> usize {
         self.flights.len()
     }
@@ -62,6 +69,21 @@ impl Flights {
     /// Takes out all that `which` names.
     pub(super) fn take_all(&mut self, which: impl Fn(&Flight) -> bool) -> Vec<Flight> {
         self.flights.extract_if(.., |flight| which(flight)).collect()
+    }
+
+    /// Takes out all whose deadline has come, and remembers them.
+    pub(super) fn expire(&mut self, now: Time) -> Vec<Flight> {
+        let due = self.take_all(|flight| flight.deadline <= now);
+        self.overdue.extend(&due);
+        let excess = self.overdue.len().saturating_sub(Self::OVERDUE);
+        self.overdue.drain(..excess);
+        due
+    }
+
+    /// Takes out the request to which something came too late; a second copy of what was in time is not late.
+    pub(super) fn take_overdue(&mut self, to: Rank, slot: Slot) -> Option<Flight> {
+        let at = self.overdue.iter().position(|flight| flight.to == to && flight.slot == slot)?;
+        self.overdue.remove(at)
     }
 
     /// When the first deadline is.

@@ -120,7 +120,8 @@ impl Client {
         let Self { shared, download, upload, .. } = self;
         match event {
             Event::Start => download.register(now),
-            Event::Timeout => {}
+            // Only now: a client that is behind with its mail must not take what it has not read yet for silence.
+            Event::Timeout => self.tick(now, out),
             Event::Message { from, .. } | Event::Garbled { from } | Event::Piece { from, .. }
                 if from.0 >= shared.config.world
                     || from == shared.config.rank && !matches!(event, Event::Message { .. }) => {}
@@ -312,13 +313,8 @@ impl Client {
 
 impl Node for Client {
     fn handle(&mut self, now: Time, event: Event, out: &mut Outbox) {
-        let due = self.due;
         let now = self.own_time(now);
         self.hear(now, event, out);
-        // What came counts before what did not: an answer that comes with its deadline is in time.
-        if due.is_some_and(|due| due <= now) {
-            self.tick(now, out);
-        }
         // Whatever happened: a client that lacks something asks for it, or knows when it will.
         if self.download.starving.is_none() && self.download.is_idle(&self.shared) {
             self.download.fill(now, &mut self.shared, out);

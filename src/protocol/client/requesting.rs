@@ -196,7 +196,7 @@ impl Download {
     /// Gives up the requests whose deadline has come. A peer that said something since it was asked lost a message; one
     /// that did not is suspected, and loses all its requests.
     pub(super) fn expire(&mut self, now: Time, shared: &mut Shared, out: &mut Outbox) {
-        let due = self.flights.take_all(|flight| flight.deadline <= now);
+        let due = self.flights.expire(now);
         for flight in due {
             let Flight { to: from, torrent, piece, sent, .. } = flight;
             out.tell(Observed::TimedOut { torrent, piece, from });

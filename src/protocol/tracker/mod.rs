@@ -236,10 +236,9 @@ enum Repeat {
 impl Node for Tracker {
     fn handle(&mut self, now: Time, event: Event, out: &mut Outbox) {
         let now = self.time.at(now, Some(self.check_at));
-        if now >= self.check_at {
-            self.check(now, out);
-        }
         match event {
+            // Only now: whom the tracker finds silent may have spoken in what came before.
+            Event::Timeout if now >= self.check_at => self.check(now, out),
             Event::Start => self.begin(now, out),
             Event::Message { from, message } => self.message(now, from, message, out),
             Event::Garbled { from } => out.tell(Observed::Misbehaved { from, how: "sent what is no message".into() }),
