@@ -21,8 +21,8 @@ pub(super) struct Calls<P> {
 enum Acquaintance {
     /// It is the first, or has spoken.
     Known,
-    /// It is the next in turn, and has not spoken yet.
-    Presumed,
+    /// It is the next in turn and has not spoken yet, nor have the others of so many in a row.
+    Presumed(u32),
 }
 
 #[derive(Debug)]
@@ -52,6 +52,8 @@ impl<P> Calls<P> {
     /// After the first, repeats follow in this part of the patience with a call, or of the time that it has taken so far:
     /// where the line is slow, repeats are what clogs it.
     const HASTE: u32 = 4;
+    /// The longest distance of repeats of a heavy call, in units of the patience with a call.
+    const LONGEST: u32 = 8;
     /// Where the tracker has said to wait, in units of the patience with a call.
     const TOLD_TO_WAIT: u32 = 2;
 
@@ -79,7 +81,15 @@ impl<P> Calls<P> {
 
     /// Turns to another tracker, which may be dead as well: it gets less patience until it speaks.
     pub(super) fn turn_to_another(&mut self) {
-        self.acquaintance = Acquaintance::Presumed;
+        self.acquaintance = Acquaintance::Presumed(self.strangers() + 1);
+    }
+
+    /// How many presumed trackers in a row have not spoken, the present one included.
+    pub(super) fn strangers(&self) -> u32 {
+        match self.acquaintance {
+            Acquaintance::Known => 0,
+            Acquaintance::Presumed(strangers) => strangers,
+        }
     }
 
     /// Whether such a call waits for its turn.
@@ -111,7 +121,7 @@ impl<P> Calls<P> {
         let message = envelope(config, term, self.sequence, call.clone());
         let wait = match self.acquaintance {
             Acquaintance::Known => config.patience.call,
-            Acquaintance::Presumed => config.patience.call / Self::HASTE,
+            Acquaintance::Presumed(_) => config.patience.call / Self::HASTE,
         };
         self.outstanding = Some(Outstanding { pending, call, attempts: 1, since: now, repeat_at: now + wait });
         message
@@ -119,10 +129,14 @@ impl<P> Calls<P> {
 
     /// Says the outstanding call again.
     pub(super) fn repeat(&mut self, now: Time, config: &Config, term: Term) -> Option<Message> {
-        let sequence = self.sequence;
+        let (sequence, heard) = (self.sequence, self.heard);
         self.outstanding.as_mut().map(|outstanding| {
             outstanding.attempts += 1;
-            outstanding.repeat_at = now + config.patience.call.max(now.since(outstanding.since)) / Self::HASTE;
+            // Where the tracker speaks, a heavy call may only take long to leave, and repeats take longer still.
+            let clogs = is_heavy(&outstanding.call) && now.since(heard) < config.patience.client;
+            let wait = config.patience.call.max(now.since(outstanding.since));
+            let longest = config.patience.call * Self::LONGEST;
+            outstanding.repeat_at = now + if clogs { wait.min(longest) } else { wait / Self::HASTE };
             envelope(config, term, sequence, outstanding.call.clone())
         })
     }
@@ -156,7 +170,7 @@ impl<P> Calls<P> {
             Some(outstanding) if now >= outstanding.repeat_at => {
                 let (patience, few) = match self.acquaintance {
                     Acquaintance::Known => (config.patience.tracker, Self::FEW),
-                    Acquaintance::Presumed => (config.patience.tracker / 2, Self::FEW / 2),
+                    Acquaintance::Presumed(_) => (config.patience.tracker / 2, Self::FEW / 2),
                 };
                 let silent = now.since(self.heard) >= patience;
                 if silent && outstanding.attempts >= few { Due::TrackerSilent } else { Due::Repeat }
@@ -173,6 +187,15 @@ impl<P> Calls<P> {
     /// When the outstanding call is due.
     pub(super) fn next_due(&self) -> Option<Time> {
         self.outstanding.as_ref().map(|outstanding| outstanding.repeat_at)
+    }
+}
+
+/// Whether a call may take long to leave on a slow line.
+fn is_heavy(call: &Call) -> bool {
+    const HEAVY: usize = 500;
+    match call {
+        Call::Publish { files, .. } => files.iter().map(|file| file.hashes.total_bytes()).sum::<usize>() > HEAVY,
+        _ => false,
     }
 }
 

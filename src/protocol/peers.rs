@@ -25,17 +25,16 @@ pub(super) struct Peer {
     pub(super) in_flight: u16,
     /// Smoothed time from a request to its piece (an eighth of each new sample, as TCP's SRTT, RFC 6298).
     service: Option<Duration>,
-    /// Rounds in a row that failed: no answer, nothing held, a bad piece. What was asked before the last failure was
-    /// seen belongs to its round.
+    /// Rounds in a row without a good piece: no answer, nothing held, a bad piece.
+    barren: Rounds,
+    /// Of these, the ones since it last proved that it lives: what its rest grows with.
     fruitless: u32,
-    /// The same, since its last good piece, whatever it said in between.
-    barren: u32,
-    /// When the last failed round ended.
-    failed_at: Option<Time>,
-    /// How often pieces came after they had been given up, since its last good piece.
-    late: u32,
-    /// When that was found out last: what had been asked before had too little patience as well.
-    late_at: Option<Time>,
+    /// Rounds in a row in which it had too much to do.
+    busy: Rounds,
+    /// Rounds in a row in which it answered after it had been given up.
+    late: Rounds,
+    /// It was too busy or too slow since its last good piece: it is asked for one piece at a time.
+    strained: bool,
     /// It is left alone until then.
     rest_until: Time,
     /// Whether the last failure was silence.
@@ -45,6 +44,13 @@ pub(super) struct Peer {
     pub(super) told: usize,
     /// By slot index: how often it was used.
     generations: Vec<u16>,
+}
+
+/// Counts what goes wrong by rounds: what was asked before the last one was noticed belongs to it.
+#[derive(Debug, Default)]
+struct Rounds {
+    count: u32,
+    noticed: Option<Time>,
 }
 
 /// How often a peer's pieces were bad.
@@ -124,7 +130,7 @@ impl Peer {
     const SLOW: u32 = 4;
     /// Below this nobody is slow: it is the scheduler's noise.
     const NEVER_SLOW: Duration = Duration::from_millis(20);
-    /// How long a peer is left alone that has too much to do.
+    /// How long a peer is left alone that has too much to do, at first.
     const BUSY: Duration = Duration::from_millis(20);
     const LONGEST_REST: Duration = Duration::from_secs(1);
     /// Failed rounds in a row before nothing is expected of it any more. Where three messages in ten are lost, a round of
@@ -176,7 +182,7 @@ impl Peer {
             (Some(own), Some(best)) => own > Self::NEVER_SLOW && own > best * Self::SLOW,
             _ => false,
         };
-        if slow || self.fruitless > 2 { 1 } else { window.min(Slot::PER_PEER) }
+        if slow || self.strained || self.fruitless > 2 { 1 } else { window.min(Slot::PER_PEER) }
     }
 
     /// The less, the better it is to ask this peer. Doubtful ones come last. Then the load decides: what it has served,
@@ -210,8 +216,10 @@ impl Peer {
             None => after,
         });
         self.fruitless = 0;
-        self.barren = 0;
-        self.late = 0;
+        self.strained = false;
+        for rounds in [&mut self.barren, &mut self.busy, &mut self.late] {
+            rounds.count = 0;
+        }
         self.rest_until = now;
         self.blame.note(now, 0);
     }
@@ -222,9 +230,12 @@ impl Peer {
         self.failed(now, asked);
     }
 
-    /// It has too much to do: it is left alone for a moment.
-    pub(super) fn is_busy(&mut self, now: Time) {
-        self.rest_until = now + Self::BUSY;
+    /// It has too much to do for a request of that time: it is left alone for a moment, longer each time.
+    pub(super) fn is_busy(&mut self, now: Time, asked: Time) {
+        self.strained = true;
+        self.busy.note(now, asked);
+        let rest = Self::BUSY * (1 << (self.busy.count - 1).min(10));
+        self.rest_until = now + rest.min(Self::LONGEST_REST);
     }
 
     /// A request of that time brought nothing: after a few rounds it rests, longer each time.
@@ -237,19 +248,13 @@ impl Peer {
     }
 
     fn note_failure(&mut self, now: Time, asked: Time) {
-        if self.failed_at.is_none_or(|last| asked >= last) {
-            self.fruitless = self.fruitless.saturating_add(1);
-            self.barren = self.barren.saturating_add(1);
-            self.failed_at = Some(now);
-        }
+        self.fruitless += u32::from(self.barren.note(now, asked));
     }
 
     /// It answered a request of that time, but too late: the next one gets more. Silence alone is no sign of slowness.
     pub(super) fn was_late(&mut self, now: Time, asked: Time) {
-        if self.late_at.is_none_or(|last| asked >= last) {
-            self.late = self.late.saturating_add(1);
-            self.late_at = Some(now);
-        }
+        self.strained = true;
+        self.late.note(now, asked);
     }
 
     /// It is silent since it was asked: it rests, and is asked again now and then. Tells whether that is new.
@@ -266,14 +271,14 @@ impl Peer {
 
     /// Whether it failed so often that nothing is expected of it.
     pub(super) fn is_hopeless(&self) -> bool {
-        self.barren >= Self::HOPELESS
+        self.barren.count >= Self::HOPELESS
     }
 
     /// How long to wait for a piece from it: longer after each silence, and never less than eight times what it usually
     /// takes.
     pub(super) fn patience(&self, least: Duration) -> Duration {
         let usual = self.service.unwrap_or_default() * 8;
-        usual.max(least) * (1 << self.late.min(4))
+        usual.max(least) * (1 << self.late.count.min(4))
     }
 
     /// Whether its pieces were bad too often of late: 3 of them, and over half of its last ten.
@@ -290,6 +295,18 @@ impl Peer {
         let generation = &mut self.generations[usize::from(index)];
         *generation = generation.wrapping_add(1);
         Some(Slot::new(index, *generation))
+    }
+}
+
+impl Rounds {
+    /// Notices something about a request of that time; tells whether it begins another round.
+    fn note(&mut self, now: Time, asked: Time) -> bool {
+        let another = self.noticed.is_none_or(|last| asked >= last);
+        if another {
+            self.count = self.count.saturating_add(1);
+            self.noticed = Some(now);
+        }
+        another
     }
 }
 

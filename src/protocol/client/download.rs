@@ -204,7 +204,7 @@ impl Download {
         peer.uncount(1);
         match (reason, flight.source) {
             (Reason::Elsewhere, _) => {}
-            (Reason::Busy, _) => peer.is_busy(now),
+            (Reason::Busy, _) => peer.is_busy(now, flight.sent),
             // It was only supposed to come to hold it.
             (_, Source::Taker) => self.distrust(from, id),
             (Reason::NotHeld | Reason::Unreadable, Source::Holder) => peer.failed(now, flight.sent),

@@ -56,6 +56,8 @@ impl Client {
     /// How often it says that it has drained before it leaves without an answer: everybody has been told to stop by
     /// then, so nobody misses it.
     const FAREWELLS: u32 = 8;
+    /// After so many presumed trackers in a row that did not say a word, it tries no others.
+    const STRANGERS: u32 = 2;
 
     /// A client that brings and wants what the catalog says.
     #[must_use]
@@ -103,10 +105,13 @@ impl Client {
         out.tell(Observed::TermChanged { term, tracker: self.shared.tracker() });
     }
 
-    /// The tracker is silent: the next term whose tracker is not known to be silent too. The own rank always is one.
+    /// The tracker is silent: the next term whose tracker is not known to be silent too. The own rank always is one, and
+    /// its turn comes after a few strangers' silence: a tracker calls everybody at once, and so finds whoever is left.
     fn next_term(&mut self, now: Time, out: &mut Outbox) {
         let Shared { config, term, peers, .. } = &self.shared;
-        let silent = |rank: Rank| rank != config.rank && peers.find(rank).is_some_and(|peer| peer.is_suspected());
+        let alone = self.download.calls.strangers() >= Self::STRANGERS;
+        let suspected = |rank: Rank| peers.find(rank).is_some_and(|peer| peer.is_suspected());
+        let silent = |rank: Rank| rank != config.rank && (alone || suspected(rank));
         let later = (1..=config.world).map(|step| Term(term.0.saturating_add(step)));
         let next = later.into_iter().find(|term| !silent(term.tracker(config.world)));
         let tracker = self.shared.tracker();
@@ -190,6 +195,9 @@ impl Client {
                 // Whoever is told to leave before it has stopped was thought lost.
                 let own = download.finish(Shortage::Real, shared).outcome;
                 let early = matches!(self.end, End::Running | End::Draining { .. });
+                if early {
+                    self.download.stop(now, shared, out);
+                }
                 self.leave(if early { outcome.max(own) } else { outcome }, out);
             }
             Body::Ping => shared.send(from, Body::Pong, out),
@@ -224,9 +232,12 @@ impl Client {
     }
 
     fn stop(&mut self, now: Time, outcome: Outcome, ending: Ending, out: &mut Outbox) {
-        if !matches!(self.end, End::Running) {
+        match self.end {
+            End::Running => {}
             // Heard before: closing takes its time.
-            return self.shared.send(self.shared.tracker(), Body::Pong, out);
+            End::Draining { .. } => return self.shared.send(self.shared.tracker(), Body::Pong, out),
+            // What it has to say is said again and again anyway.
+            End::Drained { .. } | End::Left { .. } => return,
         }
         self.download.stop(now, &mut self.shared, out);
         let shortage = match ending {
@@ -255,6 +266,9 @@ impl Client {
 
     /// Does what is due.
     fn tick(&mut self, now: Time, out: &mut Outbox) {
+        if self.due.is_none_or(|due| due > now) {
+            return;
+        }
         let Self { shared, download, .. } = self;
         if download.stage == Stage::Trading {
             download.expire(now, shared, out);

@@ -23,7 +23,12 @@ impl Tracker {
     pub(super) fn check(&mut self, now: Time, out: &mut Outbox) {
         self.check_at = now + self.check_interval();
         match self.phase {
-            Phase::Gathering { until } => self.check_gathering(now, until, out),
+            Phase::Gathering { until } => {
+                if self.term > Term::default() {
+                    self.check_at = now + self.config.patience.call / Self::HASTE;
+                }
+                self.check_gathering(now, until, out);
+            }
             Phase::Running => {
                 if self.check_silent(now, out) {
                     self.check_at = now + self.config.patience.call / Self::HASTE;
@@ -182,8 +187,8 @@ impl Tracker {
         let starving = self.roster.get(rank).and_then(|client| client.starving.as_ref());
         starving.is_some_and(|starving| {
             let (long, lately) = (now.since(starving.since), now.since(starving.last));
-            // It says so twice a second, but half of that may get lost.
-            long >= patience.starving && lately <= patience.starving && !self.could_be_fed(rank, &starving.useless)
+            // It says so twice a second, but half of that may get lost, and a slow one takes its time.
+            long >= patience.starving && lately <= patience.starving * 3 && !self.could_be_fed(rank, &starving.useless)
         })
     }
 

@@ -23,8 +23,9 @@ pub(super) struct Delivery {
 struct Client {
     /// A piece that it gave up although a node held it, and which node.
     given_up: Vec<(usize, PieceIndex, Rank)>,
-    /// When it was told to stop it had not been up for long: too late to get what it lacks.
+    /// When it was told to stop, or to leave at once, it had not been up for long: too late to get what it lacks.
     late: bool,
+    stopped: bool,
 }
 
 impl Delivery {
@@ -35,12 +36,11 @@ impl Delivery {
 
     /// A client gives up what it lacks: what of it was to be had?
     fn gives_up(&mut self, moment: Moment) {
-        let patience = moment.scenario.patience.starving.as_nanos() as u64;
-        let since = Time(moment.now.0.saturating_sub(patience));
+        let since = long_ago(moment);
         let client = &mut self.clients[moment.rank.0 as usize];
-        client.late = moment.truth.of(moment.rank).up_since.is_none_or(|up| up > since);
+        client.late = came_after(moment, since);
         client.given_up.clear();
-        if !client.late && moment.now.0 >= patience {
+        if !client.late && since > Time::ZERO {
             client.given_up.extend(obtainable(moment, since));
         }
         self.lack_told |= lacks(moment, moment.rank);
@@ -56,7 +56,11 @@ impl Delivery {
         }
     }
 
-    fn left(&self, moment: Moment, outcome: Outcome) -> Result<(), String> {
+    fn left(&mut self, moment: Moment, outcome: Outcome) -> Result<(), String> {
+        let client = &mut self.clients[moment.rank.0 as usize];
+        if !client.stopped {
+            client.late = came_after(moment, long_ago(moment));
+        }
         let node = moment.truth.of(moment.rank);
         for &(file, piece, holder) in &self.clients[moment.rank.0 as usize].given_up {
             if !node.held[file].contains(piece) {
@@ -98,6 +102,16 @@ impl Delivery {
         }
         Ok(())
     }
+}
+
+/// So long ago that whoever has been up since had the time to get and to give.
+fn long_ago(moment: Moment) -> Time {
+    Time(moment.now.0.saturating_sub(moment.scenario.patience.starving.as_nanos() as u64))
+}
+
+/// Whether the moment's node has not been up since then.
+fn came_after(moment: Moment, since: Time) -> bool {
+    moment.truth.of(moment.rank).up_since.is_none_or(|up| up > since)
 }
 
 /// Whether two that were up all the time may leave with these outcomes. On a network that loses messages the last word
@@ -149,6 +163,7 @@ impl Checker for Delivery {
                 Ok(())
             }
             Observed::Stopped { .. } => {
+                self.clients[moment.rank.0 as usize].stopped = true;
                 self.gives_up(moment);
                 Ok(())
             }
