@@ -13,29 +13,29 @@ REPEATS ?= 50
 .PHONY: build run test check lint bench soak soak-real setup clean help
 
 build: ## build ./tema3, optimised
-	scripts/build $(MPI)
+	@scripts/build $(MPI)
 
 run: setup ## set up, build, run a sample swarm into out/ and show what came out
-	$(MAKE) --no-print-directory build
-	scripts/with-mpi $(MPI) scripts/run-sample $(SAMPLE)
+	@$(MAKE) --no-print-directory build
+	@scripts/with-mpi $(MPI) scripts/run-sample $(SAMPLE)
 
 test: setup ## set up, then run all tests: once each, those that start mpirun with each MPI
-	scripts/test-all $(MPIS)
+	@scripts/test-all $(MPIS)
 
 check: lint test ## the gate: lint and test
 
 lint: setup ## format, lints, documentation, dependencies, scripts; warnings are errors
-	scripts/lint $(MPI)
+	@scripts/lint $(MPI)
 
 bench: build ## measure what benches/README.md lists
-	scripts/with-mpi $(MPI) scripts/bench-assignment
-	scripts/with-mpi $(MPI) scripts/bench-two-threads
+	@scripts/with-mpi $(MPI) scripts/bench-assignment
+	@scripts/with-mpi $(MPI) scripts/bench-two-threads
 
 soak: build ## many seeded faulty swarms in virtual time (SWARMS=100000)
 	./tema3 soak --swarms $(SWARMS)
 
 soak-real: setup ## each story many times under mpirun, with each MPI (REPEATS=50)
-	TEMA3_REPEATS=$(REPEATS) scripts/test-all --only-mpirun $(MPIS)
+	@TEMA3_REPEATS=$(REPEATS) scripts/test-all --only-mpirun $(MPIS)
 
 setup: ## install what is missing, where that is possible
 	@scripts/setup

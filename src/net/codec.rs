@@ -178,7 +178,7 @@ mod tests {
         let shortfall = Shortfall { name: "lost".into(), missing: Some(7), why: Lack::NoHolder };
         let finish = Finish { outcome: Outcome::Incomplete, shortfalls: vec![shortfall] };
         vec![
-            Call::Publish { files: vec![file], more: More::Follows },
+            Call::Publish { files: vec![file], wanted: vec!["f".into()], more: More::Follows },
             Call::Join { wanted: vec![String::new(), "b".repeat(4000)] },
             Call::Hashes { torrent: TorrentId(1), first: PieceIndex(u32::MAX) },
             Call::Announce(report()),
@@ -190,7 +190,7 @@ mod tests {
 
     fn answers() -> Vec<Answer> {
         let layout = Layout { pieces: 3, piece_length: 255 };
-        let known = Described::Known { torrent: TorrentId(2), layout, hashes: hashes() };
+        let known = Described::Known { torrent: TorrentId(2), layout, hashes: hashes(), takers: vec![Rank(3)] };
         vec![
             Answer::Start { torrents: vec![None, Some(TorrentId(u32::MAX))] },
             Answer::Wait,

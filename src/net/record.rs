@@ -1,7 +1,8 @@
 //! A record of all that a node heard and decided, from which its run can be gone through again.
 //!
-//! One file a rank: [`MAGIC`], a version byte, and frames. A frame is a four-byte length and so many bytes; the first holds
-//! the node's settings, each other one an [`Entry`], and an empty one ends the record.
+//! One file a rank: a line that names it, a version byte, and frames. A frame is a four-byte length and so many bytes; the
+//! first holds the node's settings, each other one an event with its time and the decisions that followed, and an empty
+//! one ends the record.
 
 use std::fs::File;
 use std::io::{BufWriter, Write};

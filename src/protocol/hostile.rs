@@ -77,6 +77,7 @@ impl Liar {
                     first: PieceIndex(self.number()),
                     hashes: self.hashes(),
                 }],
+                wanted: vec!["g".into()],
                 more: [More::Follows, More::Done][self.dice.random_range(0..2)],
             },
             1 => Call::Join { wanted: vec!["f".into(), "nobody's".into()] },

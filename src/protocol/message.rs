@@ -102,7 +102,8 @@ pub type Version = u64;
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Call {
     /// What I own, with its hashes, in chunks; the last is answered by [`Answer::Start`] once all have spoken.
-    Publish { files: Vec<Publication>, more: More },
+    /// The last chunk also says what will be wanted, so that all downloaders of a torrent can be told of each other.
+    Publish { files: Vec<Publication>, wanted: Vec<String>, more: More },
     /// I want these names. Answered by [`Answer::Joined`].
     Join { wanted: Vec<String> },
     /// The hashes of a torrent from `first` on. Answered by [`Answer::Hashes`].
@@ -243,8 +244,9 @@ pub enum Answer {
 /// What the tracker knows of a wanted name.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Described {
-    /// It can be had. `hashes` are the first of its hashes; the rest is asked for by [`Call::Hashes`].
-    Known { torrent: TorrentId, layout: Layout, hashes: PieceHashes },
+    /// It can be had. `hashes` are the first of its hashes; the rest is asked for by [`Call::Hashes`]. `takers` are those
+    /// who wanted it at the start, the same for all.
+    Known { torrent: TorrentId, layout: Layout, hashes: PieceHashes, takers: Vec<Rank> },
     /// Nobody published it.
     Unowned,
     /// Nobody published it so far, but a client that might is missing: ask again.

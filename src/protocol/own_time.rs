@@ -9,6 +9,8 @@ use super::Time;
 #[derive(Debug, Default)]
 pub(super) struct OwnTime {
     missed: Duration,
+    /// The last own time: it never goes back.
+    last: Time,
 }
 
 impl OwnTime {
@@ -20,11 +22,12 @@ impl OwnTime {
         let own = self.own(now);
         match due {
             Some(due) if own.since(due) > Self::USUAL_DELAY => {
-                self.missed += own.since(due);
-                due
+                self.last = self.last.max(due);
+                self.missed += own.since(self.last);
             }
-            _ => own,
+            _ => self.last = self.last.max(own),
         }
+        self.last
     }
 
     /// The driver's time for an own time.

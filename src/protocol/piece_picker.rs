@@ -3,14 +3,10 @@
 //! Two words have a fixed meaning here. A piece's *availability* is the number of peers known to hold it. A piece is
 //! *pickable* while it is neither held nor asked for.
 
-use super::seeded;
-use super::{Picking, Rank};
+use super::Picking;
 use crate::metainfo::{Bitfield, PieceIndex};
 
 /// Orders the pieces of one torrent by how few hold them.
-///
-/// Ties fall in an order that all clients share, in which each begins at a place of its own: as long as nobody knows
-/// more than 'the seeds hold everything', different clients take different pieces, and have something to trade.
 #[derive(Debug)]
 pub(super) struct PiecePicker {
     picking: Picking,
@@ -32,18 +28,10 @@ struct Level {
 }
 
 impl PiecePicker {
-    /// A picker for a torrent of which `held` is held already.
-    pub(super) fn new(picking: Picking, held: &Bitfield, seed: u64, rank: Rank) -> Self {
+    /// A picker for a torrent of which `held` is held already; ties fall by `order`, which names each piece once.
+    pub(super) fn new(picking: Picking, order: Vec<u32>, held: &Bitfield) -> Self {
         let pieces = held.pieces();
-        let order = match picking {
-            Picking::Sequential => (0..pieces).collect(),
-            Picking::Random => seeded::permutation(seeded::mix(seed, &[u64::from(rank.0)]), pieces),
-            Picking::RarestFirst => {
-                let mut order = seeded::permutation(seed, pieces);
-                order.rotate_left(seeded::spread(rank.0, pieces) as usize);
-                order
-            }
-        };
+        debug_assert_eq!(order.len(), pieces as usize);
         let mut place = vec![0; order.len()];
         for (at, &piece) in (0..).zip(&order) {
             place[piece as usize] = at;
@@ -168,7 +156,7 @@ mod tests {
                 have.insert(PieceIndex(piece));
             }
         }
-        let mut picker = PiecePicker::new(picking, &have, 7, Rank(3));
+        let mut picker = PiecePicker::new(picking, (0..have.pieces()).collect(), &have);
         for (piece, digit) in (0..).zip(availability.chars()) {
             for _ in 0..digit.to_digit(10).unwrap() {
                 picker.gained_holder(PieceIndex(piece));
@@ -183,7 +171,7 @@ mod tests {
 
     #[test]
     fn the_rarest_piece_comes_first() {
-        assert_eq!(picks(&picker("2131", "", Picking::RarestFirst))[2..], [0, 2]);
+        assert_eq!(picks(&picker("2131", "", Picking::RarestFirst)), [1, 3, 0, 2]);
         assert_eq!(picks(&picker("3221", "  * ", Picking::RarestFirst)), [3, 1, 0]);
     }
 
@@ -198,14 +186,10 @@ mod tests {
     }
 
     #[test]
-    fn random_has_an_order_of_its_own_for_each_rank() {
-        let order = |rank| {
-            let mut picker = PiecePicker::new(Picking::Random, &Bitfield::none(40), 7, Rank(rank));
-            (0..40).for_each(|piece| picker.gained_holder(PieceIndex(piece)));
-            picks(&picker)
-        };
-        assert_ne!(order(1), order(2));
-        assert_eq!(order(1), order(1));
+    fn ties_fall_by_the_order_that_was_given() {
+        let mut picker = PiecePicker::new(Picking::RarestFirst, vec![2, 0, 3, 1], &Bitfield::none(4));
+        [0, 1, 2, 2, 3].map(|piece| picker.gained_holder(PieceIndex(piece)));
+        assert_eq!(picks(&picker), [0, 3, 1, 2]);
     }
 
     #[test]
@@ -226,18 +210,5 @@ mod tests {
         picker.lost_holder(PieceIndex(1));
         picker.lost_holder(PieceIndex(1));
         assert_eq!(picks(&picker), [0]);
-    }
-
-    #[test]
-    fn clients_of_neighbouring_ranks_begin_with_different_pieces() {
-        let firsts: Vec<u32> = (1..=6)
-            .flat_map(|rank| {
-                let mut picker = PiecePicker::new(Picking::RarestFirst, &Bitfield::none(80), 7, Rank(rank));
-                (0..80).for_each(|piece| picker.gained_holder(PieceIndex(piece)));
-                picks(&picker).into_iter().take(7)
-            })
-            .collect();
-        let distinct: std::collections::BTreeSet<_> = firsts.iter().collect();
-        assert_eq!(distinct.len(), firsts.len(), "six clients' first seven pieces: {firsts:?}");
     }
 }

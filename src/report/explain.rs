@@ -31,7 +31,8 @@ impl<W: Write> Explain<W> {
         };
         match observed {
             Observed::Init { owned, wanted } => {
-                let (owned, wanted) = (count(*owned, "file"), count(*wanted, "file"));
+                let files = |number: u32| if number == 0 { "no file".into() } else { count(number, "file") };
+                let (owned, wanted) = (files(*owned), files(*wanted));
                 format!("I own {owned} and want {wanted}. I tell the tracker what I own, and wait for the others.")
             }
             Observed::Started => "The tracker says that all have spoken: I start.".into(),
@@ -190,6 +191,7 @@ mod tests {
             1,
             &[
                 Observed::Init { owned: 1, wanted: 2 },
+                Observed::Init { owned: 0, wanted: 0 },
                 Observed::Started,
                 Observed::Joined { torrent: FILE, name: String::from("file1"), pieces: 20 },
                 Observed::Requested { torrent: FILE, piece: PIECE, to: Rank(3) },
@@ -207,6 +209,7 @@ mod tests {
             story,
             "\
 I own 1 file and want 2 files. I tell the tracker what I own, and wait for the others.
+I own no file and want no file. I tell the tracker what I own, and wait for the others.
 The tracker says that all have spoken: I start.
 The tracker tells me of file1: 20 segments, and who holds which.
 I ask rank 3 for segment 3 of file1.

@@ -57,10 +57,16 @@ impl Case {
     /// The numbers of clients and pieces that it comes to.
     #[must_use]
     pub fn size(&self) -> (u32, u32) {
+        let (clients, pieces) = self.drawn_size();
+        (clients.min(self.clients.max(2)), pieces.min(self.pieces.max(1)))
+    }
+
+    /// The numbers before anything is taken out. All is drawn for these and then cut, so that a smaller case is a part of
+    /// the larger one.
+    fn drawn_size(&self) -> (u32, u32) {
         let mut dice = Dice::new(self.seed, row::SIZE);
         let clients = dice.between(2, u64::from(Self::CLIENTS)) as u32;
-        let pieces = dice.between(1, u64::from(Self::PIECES)) as u32;
-        (clients.min(self.clients.max(2)), pieces.min(self.pieces.max(1)))
+        (clients, dice.between(1, u64::from(Self::PIECES)) as u32)
     }
 
     /// Whether a kind of fault is to happen.
@@ -77,8 +83,8 @@ impl Case {
     /// The swarm.
     #[must_use]
     pub fn scenario(&self) -> Scenario {
-        let (clients, pieces) = self.size();
-        let mut scenario = Scenario::new(self.seed, clients, self.files(pieces));
+        let (clients, _) = self.size();
+        let mut scenario = Scenario::new(self.seed, clients, self.files());
         self.share_out(&mut scenario, clients);
         scenario.policy = self.policy();
         scenario.patience = Patience::job();
@@ -92,15 +98,17 @@ impl Case {
         Dice::new(self.seed, row::KIND + kind as u64)
     }
 
-    fn files(&self, pieces: u32) -> Vec<Published> {
+    fn files(&self) -> Vec<Published> {
         let mut dice = Dice::new(self.seed, row::FILES);
         let mut files = Vec::new();
-        let mut left = u64::from(pieces);
-        while left > 0 {
+        let (mut left, mut kept) = (self.drawn_size().1, self.size().1);
+        while left > 0 && kept > 0 {
             let last = files.len() as u64 + 1 == Self::FILES || dice.percent(40);
-            let pieces = if last { left } else { dice.between(1, left) };
-            files.push(Published::model(&format!("file{}", files.len()), pieces as u32, self.seed));
-            left -= pieces;
+            let drawn = if last { left } else { dice.between(1, u64::from(left)) as u32 };
+            let pieces = drawn.min(kept);
+            files.push(Published::model(&format!("file{}", files.len()), pieces, self.seed));
+            left -= drawn;
+            kept -= pieces;
         }
         if dice.percent(5) {
             files.push(Published::model("empty", 0, self.seed));
@@ -113,7 +121,8 @@ impl Case {
         for file in 0..scenario.files.len() {
             let mut dice = Dice::new(self.seed, row::OWNERS + file as u64);
             let (orphan, owners) = (dice.percent(3), dice.between(1, 3));
-            let owners: Vec<u32> = (0..owners).map(|_| dice.between(1, u64::from(clients)) as u32).collect();
+            let all = u64::from(self.drawn_size().0);
+            let owners: Vec<u32> = (0..owners).map(|_| dice.between(1, all) as u32).collect();
             for client in 1..=clients {
                 let owns = owners.contains(&client) && !orphan;
                 if owns {
@@ -163,12 +172,13 @@ impl Case {
         Faults { seed: self.seed, drop, duplicate, delay, longest_delay, corrupt, poisoners }
     }
 
-    /// One client, or a few of many.
+    /// One client, or a few of many, as far as they are not taken out.
     fn victims(&self, kind: Kind, clients: u32) -> Vec<Rank> {
         let mut dice = self.dice_of(kind);
-        dice.between(0, 1);
-        let count = dice.between(1, u64::from(clients / 5).max(1));
-        let mut victims: Vec<Rank> = (0..count).map(|_| Rank(dice.between(1, u64::from(clients)) as u32)).collect();
+        let all = self.drawn_size().0;
+        let count = dice.between(1, u64::from(all / 5).max(1));
+        let drawn = (0..count).map(|_| Rank(dice.between(1, u64::from(all)) as u32));
+        let mut victims: Vec<Rank> = drawn.filter(|rank| rank.0 <= clients).collect();
         victims.sort_unstable();
         victims.dedup();
         victims

@@ -42,7 +42,9 @@ fn row_13_a_seed_a_hundred_times_slower_than_the_rest_holds_nobody_up() {
     let leechers: Vec<Rank> = (4..=9).map(Rank).collect();
     let (mut with, mut without) = (Duration::ZERO, Duration::ZERO);
     for seed in 0..3 {
-        let mut scenario = Scenario::one_file(seed, 3, 6, 3_000);
+        let mut scenario = Scenario::one_file(seed, 3, 6, 1_000);
+        scenario.hardware.latency = Duration::from_millis(1);
+        scenario.hardware.service = Duration::from_micros(100);
         without += makespan(&scenario, &leechers);
         scenario.hardware.slow = vec![(Rank(2), 100)];
         with += makespan(&scenario, &leechers);

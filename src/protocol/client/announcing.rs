@@ -138,7 +138,11 @@ impl Download {
                     out.tell(Observed::Init { owned, wanted });
                 }
                 let (files, next) = self.publications(*item, *first);
-                Call::Publish { files, more: if next.is_some() { More::Follows } else { More::Done } }
+                let (wanted, more) = match next {
+                    Some(_) => (Vec::new(), More::Follows),
+                    None => (self.intended(), More::Done),
+                };
+                Call::Publish { files, wanted, more }
             }
             Pending::Join { names } => Call::Join { wanted: names.clone() },
             Pending::Hashes { torrent } => {
@@ -161,6 +165,16 @@ impl Download {
         let received = shared.holdings.received(stretch.clone());
         let useless = if need == Need::Starving { shared.peers.hopeless() } else { Vec::new() };
         Report { since: self.version, received, suspects: shared.peers.suspects(), useless, need }
+    }
+
+    /// The names that will be wanted, as many as fit: the rest does without takers.
+    fn intended(&self) -> Vec<String> {
+        let mut budget = CHUNK / 2;
+        let fits = |name: &&String| {
+            budget = budget.saturating_sub(name.len() + 16);
+            budget > 0
+        };
+        self.catalog.wanted.iter().take_while(fits).cloned().collect()
     }
 
     /// A chunk of what is published, beginning at a piece of an item, and where the next chunk begins.
@@ -275,9 +289,9 @@ impl Download {
         for (name, described) in names.into_iter().zip(files) {
             self.unresolved.retain(|unresolved| *unresolved != name);
             match described {
-                Described::Known { torrent: id, layout, hashes } => {
+                Described::Known { torrent: id, layout, hashes, takers } => {
                     if let Entry::Vacant(vacant) = self.torrents.entry(id) {
-                        vacant.insert(Torrent::new(id, name.clone(), layout, &shared.config));
+                        vacant.insert(Torrent::new(id, name.clone(), layout, takers, &shared.config));
                         out.push(Decision::Open { torrent: id, name: name.clone(), layout });
                         out.tell(Observed::Joined { torrent: id, name, pieces: layout.pieces });
                         shared.holdings.add(id, Bitfield::none(layout.pieces));

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::announcing::{Item, Pending};
-use super::flight::{Flight, Flights};
+use super::flight::{Flight, Flights, Source};
 use super::shared::Shared;
 use super::torrent::{State, Torrent};
 use crate::metainfo::TorrentId;
@@ -196,16 +196,18 @@ impl Download {
         let Some(flight) = self.flights.take(from, slot) else {
             return self.note_late(now, from, slot, shared);
         };
-        let Flight { torrent: id, piece, sent, .. } = flight;
+        let Flight { torrent: id, piece, .. } = flight;
         out.push(Decision::Forget { from, slot });
         out.tell(Observed::Rejected { torrent: id, piece, from, reason });
         let peer = shared.peers.get(from);
         peer.answered();
         peer.uncount(1);
-        match reason {
-            Reason::Elsewhere => {}
-            Reason::Busy => peer.is_busy(now, sent),
-            Reason::NotHeld | Reason::Unreadable => peer.failed(now, sent),
+        match (reason, flight.source) {
+            (Reason::Elsewhere, _) => {}
+            (Reason::Busy, _) => peer.is_busy(now, flight.sent),
+            // It was only supposed to come to hold it.
+            (_, Source::Taker) => self.distrust(from, id),
+            (Reason::NotHeld | Reason::Unreadable, Source::Holder) => peer.failed(now, flight.sent),
         }
         if let Some(torrent) = self.torrents.get_mut(&id).filter(|_| reason != Reason::Busy) {
             torrent.lacks(from, piece);
@@ -217,12 +219,6 @@ impl Download {
         }
         self.give_back(&flight, shared);
         self.fill(now, shared, out);
-    }
-
-    /// Why not to send a piece of a torrent that is not known here: before the start it may be an own one whose number is
-    /// still to come.
-    pub(super) fn why_not_unknown(&self) -> Reason {
-        if self.stage == Stage::Publishing { Reason::Busy } else { Reason::NotHeld }
     }
 
     /// A peer told what it holds; tells whether all of it makes sense.
@@ -247,6 +243,7 @@ impl Download {
     pub(super) fn peer_gone(&mut self, rank: Rank, shared: &mut Shared, out: &mut Outbox) {
         for torrent in self.torrents.values_mut() {
             torrent.gone(rank);
+            torrent.takers.distrust(rank);
         }
         for flight in self.flights.take_all(|flight| flight.to == rank) {
             shared.peers.get(rank).uncount(1);

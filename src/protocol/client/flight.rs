@@ -12,8 +12,18 @@ pub(super) struct Flight {
     pub(super) slot: Slot,
     pub(super) torrent: TorrentId,
     pub(super) piece: PieceIndex,
+    pub(super) source: Source,
     pub(super) sent: Time,
     pub(super) deadline: Time,
+}
+
+/// Why a peer was asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Source {
+    /// It holds the piece.
+    Holder,
+    /// It will take the piece first, and answers when it has it.
+    Taker,
 }
 
 /// All requests in flight, the oldest first. There are few (the window), so a list serves.

@@ -8,6 +8,7 @@ mod download;
 mod flight;
 mod requesting;
 mod shared;
+mod takers;
 mod torrent;
 mod upload;
 
@@ -33,6 +34,8 @@ pub struct Client {
     time: OwnTime,
     /// The own time of the last event: what is due lies after it.
     now: Time,
+    /// When something is due, in own time.
+    due: Option<Time>,
     end: End,
 }
 
@@ -61,7 +64,7 @@ impl Client {
     pub fn new(config: Config, term: Term, catalog: Catalog) -> Self {
         let shared = Shared { config, term, holdings: Holdings::default(), peers: Peers::default() };
         let (download, upload, time) = (Download::new(catalog), Upload::default(), OwnTime::default());
-        Self { shared, download, upload, time, now: Time::ZERO, end: End::Running }
+        Self { shared, download, upload, time, now: Time::ZERO, due: None, end: End::Running }
     }
 
     /// The term that this client follows.
@@ -91,6 +94,7 @@ impl Client {
         if term > self.shared.term && matches!(self.end, End::Running) {
             self.change_term(now, term, out);
             self.download.speak(now, &self.shared, out);
+            self.due = self.next_due();
         }
     }
 
@@ -204,7 +208,11 @@ impl Client {
                     out.tell(Observed::Misbehaved { from, how: "has pieces past a torrent's end".into() });
                 }
                 let wish = Wish { from, slot, torrent, piece, manner };
-                upload.request(wish, download.why_not_unknown(), shared, out);
+                if !shared.holdings.contains(torrent, piece) && download.promises(torrent, piece, shared) {
+                    upload.park(wish, shared, out);
+                } else {
+                    upload.request(wish, shared, out);
+                }
                 download.fill(now, shared, out);
             }
             Body::Reject { slot, reason, holders } => {
@@ -258,7 +266,7 @@ impl Client {
 
     /// Does what is due.
     fn tick(&mut self, now: Time, out: &mut Outbox) {
-        if self.due().is_none_or(|due| due > now) {
+        if self.due.is_none_or(|due| due > now) {
             return;
         }
         let Self { shared, download, .. } = self;
@@ -302,13 +310,12 @@ impl Client {
 
     /// The own time at the driver's `now`.
     fn own_time(&mut self, now: Time) -> Time {
-        let due = self.due();
-        self.now = self.time.at(now, due);
+        self.now = self.time.at(now, self.due);
         self.now
     }
 
-    /// When something is due, in own time.
-    fn due(&self) -> Option<Time> {
+    /// When something will be due, in own time.
+    fn next_due(&self) -> Option<Time> {
         if matches!(self.end, End::Left { .. }) {
             return None;
         }
@@ -326,11 +333,14 @@ impl Node for Client {
         if self.download.starving.is_none() && self.download.is_idle(&self.shared) {
             self.download.fill(now, &mut self.shared, out);
         }
-        self.download.speak(now, &self.shared, out);
+        let Self { shared, download, upload, .. } = self;
+        upload.unpark(|wish| download.promises(wish.torrent, wish.piece, shared), shared, out);
+        download.speak(now, shared, out);
+        self.due = self.next_due();
     }
 
     fn next_timeout(&self) -> Option<Time> {
-        self.due().map(|due| self.time.driver_time(due))
+        self.due.map(|due| self.time.driver_time(due))
     }
 
     fn is_finished(&self) -> bool {

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use super::download::{Download, Stage};
-use super::flight::Flight;
+use super::flight::{Flight, Source};
 use super::shared::Shared;
-use super::torrent::Torrent;
+use super::torrent::{State, Torrent};
 use crate::metainfo::{PieceIndex, TorrentId};
 use crate::protocol::{Body, Decision, Manner, Observed, Outbox, Rank, Slot, Time, seeded};
 
@@ -52,8 +52,8 @@ impl Download {
             return;
         }
         let window = self.window(shared);
+        let market = Market::new(now, window, shared);
         while self.flights.len() < usize::from(window) {
-            let market = Market::new(now, window, shared);
             let Some((torrent, piece, to)) = self.pick(market, shared) else { break };
             self.request(now, torrent, piece, to, shared, out);
         }
@@ -102,11 +102,23 @@ impl Download {
     /// The best peer to ask for a piece: see `Peer::score`; ties fall by the seed.
     fn choose(&self, torrent: &Torrent, piece: PieceIndex, market: Market, shared: &Shared) -> Option<Rank> {
         let rated = |rank: Rank| {
-            let score = market.score(rank, self.downloaders, shared)?;
+            let score = market.score(rank, self.askers(torrent, rank), shared)?;
             let tie = [u64::from(shared.config.rank.0), u64::from(rank.0), u64::from(piece.0)];
             Some((score, seeded::mix(shared.config.seed, &tie), rank))
         };
-        torrent.holders(piece).filter_map(rated).min().map(|(_, _, rank)| rank)
+        let taker = self.taker(torrent, piece, shared);
+        torrent.holders(piece).chain(taker).filter_map(rated).min().map(|(_, _, rank)| rank)
+    }
+
+    /// How many clients ask a peer for pieces: no downloader asks itself.
+    fn askers(&self, torrent: &Torrent, peer: Rank) -> u32 {
+        self.downloaders.saturating_sub(u32::from(torrent.takers.include(peer)))
+    }
+
+    /// The one who takes a piece first, where it is not known to hold it yet.
+    fn taker(&self, torrent: &Torrent, piece: PieceIndex, shared: &Shared) -> Option<Rank> {
+        let taker = torrent.taker(piece)?;
+        (taker != shared.config.rank && !torrent.is_held_by(taker, piece)).then_some(taker)
     }
 
     /// Where the rarest pieces' holders have no room: any piece of the best peer that has.
@@ -114,7 +126,7 @@ impl Download {
         let from = PieceIndex(seeded::spread(shared.config.rank.0, torrent.layout.pieces));
         let pickable = torrent.picker.pickable();
         let idle = torrent.all_holders().filter_map(|(rank, bits)| {
-            let score = market.score(rank, self.downloaders, shared)?;
+            let score = market.score(rank, self.askers(torrent, rank), shared)?;
             let piece = bits.next_common(pickable, from).or_else(|| bits.next_common(pickable, PieceIndex(0)))?;
             Some((score, rank, piece))
         });
@@ -142,7 +154,8 @@ impl Download {
         let told = std::mem::replace(&mut peer.told, journal);
         peer.asked();
         let news = shared.holdings.news(told.max(journal.saturating_sub(NEWS))..journal, to);
-        self.flights.add(Flight { to, slot, torrent: id, piece, sent: now, deadline });
+        let source = if torrent.is_held_by(to, piece) { Source::Holder } else { Source::Taker };
+        self.flights.add(Flight { to, slot, torrent: id, piece, source, sent: now, deadline });
         out.push(Decision::Expect { from: to, slot, torrent: id, piece });
         shared.send(to, Body::Request { slot, torrent: id, piece, manner, news }, out);
         out.tell(Observed::Requested { torrent: id, piece, to });
@@ -171,9 +184,11 @@ impl Download {
 
     /// When the next request becomes overdue, where that matters.
     fn next_overdue(&self, now: Time, shared: &Shared) -> Option<Time> {
+        if self.open.iter().any(|id| self.torrents[id].picker.pickable().count() > 0) {
+            return None;
+        }
         let limit = (shared.peers.mean_service()? * OVERDUE).max(NEVER_OVERDUE);
-        let nothing_else = self.open.iter().all(|id| self.torrents[id].picker.pickable().count() == 0);
-        let due = self.flights.iter().filter(|_| nothing_else).map(|flight| flight.sent + limit).min()?;
+        let due = self.flights.iter().map(|flight| flight.sent + limit).min()?;
         // Once it is past, only an event can change anything.
         (due > now).then_some(due)
     }
@@ -186,9 +201,12 @@ impl Download {
             let Flight { to: from, torrent, piece, sent, .. } = flight;
             out.tell(Observed::TimedOut { torrent, piece, from });
             let patience = shared.config.patience.request;
+            shared.peers.get(from).uncount(1);
             let peer = shared.peers.get(from);
-            peer.uncount(1);
-            if peer.heard().is_some_and(|heard| heard > sent) {
+            if flight.source == Source::Taker {
+                self.distrust(from, torrent);
+                shared.send(from, Body::Cancel { slot: flight.slot }, out);
+            } else if peer.heard().is_some_and(|heard| heard > sent) {
                 peer.failed(now, sent);
             } else {
                 if peer.suspect(now, sent, patience) {
@@ -202,6 +220,26 @@ impl Download {
                 }
             }
             self.abandon(&flight, shared, out);
+        }
+    }
+
+    /// A downloader did not take what it was to take.
+    pub(super) fn distrust(&mut self, taker: Rank, id: TorrentId) {
+        if let Some(torrent) = self.torrents.get_mut(&id) {
+            torrent.takers.distrust(taker);
+        }
+    }
+
+    /// Whether a piece that is not held here will come without fail, as far as can be told: it is this client's to take
+    /// first, or the client does not know yet what it has.
+    pub(super) fn promises(&self, id: TorrentId, piece: PieceIndex, shared: &Shared) -> bool {
+        match self.stage {
+            Stage::Publishing | Stage::Joining => shared.holdings.of(id).is_none(),
+            Stage::Trading => self.torrents.get(&id).is_some_and(|torrent| {
+                let sane = torrent.state == State::Open && torrent.layout.contains(piece);
+                sane && torrent.taker(piece) == Some(shared.config.rank)
+            }),
+            Stage::Finished | Stage::Stopped => false,
         }
     }
 

@@ -2,9 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::takers::Takers;
 use crate::metainfo::{Bitfield, Layout, PieceHashes, PieceIndex, TorrentId};
 use crate::protocol::piece_picker::PiecePicker;
-use crate::protocol::{Config, Lack, Rank, seeded};
+use crate::protocol::{Config, Lack, Picking, Rank, seeded};
 
 /// A wanted torrent.
 #[derive(Debug)]
@@ -14,6 +15,7 @@ pub(super) struct Torrent {
     /// The hashes that are known so far, from the first on.
     pub(super) hashes: PieceHashes,
     pub(super) picker: PiecePicker,
+    pub(super) takers: Takers,
     pub(super) state: State,
     /// Which pieces each peer is known to hold.
     holders: BTreeMap<Rank, Bitfield>,
@@ -37,12 +39,22 @@ pub(super) enum State {
 }
 
 impl Torrent {
-    pub(super) fn new(id: TorrentId, name: String, layout: Layout, config: &Config) -> Self {
+    pub(super) fn new(id: TorrentId, name: String, layout: Layout, takers: Vec<Rank>, config: &Config) -> Self {
         let seed = seeded::mix(config.seed, &[u64::from(id.0)]);
+        let (takers, order) = match config.policy.picking {
+            Picking::RarestFirst => Takers::divide(takers, &seeded::permutation(seed, layout.pieces), config.rank),
+            Picking::Random => {
+                let own = seeded::mix(seed, &[u64::from(config.rank.0)]);
+                (Takers::nobody(), seeded::permutation(own, layout.pieces))
+            }
+            Picking::Sequential => (Takers::nobody(), (0..layout.pieces).collect()),
+        };
         // Nothing is pickable until its hash is known.
-        let picker = PiecePicker::new(config.policy.picking, &Bitfield::all(layout.pieces), seed, config.rank);
+        let mut picker = PiecePicker::new(config.policy.picking, order, &Bitfield::all(layout.pieces));
+        let others = |piece: &PieceIndex| takers.of(*piece).is_some_and(|taker| taker != config.rank);
+        (0..layout.pieces).map(PieceIndex).filter(others).for_each(|piece| picker.gained_holder(piece));
         let (hashes, holders, corrupt, sent_on) = Default::default();
-        Self { name, layout, hashes, picker, state: State::Open, holders, corrupt, sent_on }
+        Self { name, layout, hashes, picker, takers, state: State::Open, holders, corrupt, sent_on }
     }
 
     /// Takes more hashes, those from `first` on; tells whether they join what is known.
@@ -67,7 +79,8 @@ impl Torrent {
     /// A peer holds a piece.
     pub(super) fn has(&mut self, peer: Rank, piece: PieceIndex) {
         let pieces = self.layout.pieces;
-        if self.holders.entry(peer).or_insert_with(|| Bitfield::none(pieces)).insert(piece) {
+        let new = self.holders.entry(peer).or_insert_with(|| Bitfield::none(pieces)).insert(piece);
+        if new && !self.takers.is(peer, piece) {
             self.picker.gained_holder(piece);
         }
     }
@@ -83,20 +96,27 @@ impl Torrent {
     /// A peer does not hold a piece after all.
     pub(super) fn lacks(&mut self, peer: Rank, piece: PieceIndex) {
         if self.holders.get_mut(&peer).is_some_and(|bits| bits.remove(piece)) {
-            self.picker.lost_holder(piece);
+            self.lost_holder(peer, piece);
         }
     }
 
     /// What was known of a peer no longer holds.
     pub(super) fn gone(&mut self, peer: Rank) {
         for piece in self.holders.remove(&peer).iter().flat_map(Bitfield::iter) {
-            self.picker.lost_holder(piece);
+            self.lost_holder(peer, piece);
         }
     }
 
     /// What was known of all peers no longer holds.
     pub(super) fn forget_holders(&mut self) {
-        for piece in std::mem::take(&mut self.holders).values().flat_map(Bitfield::iter) {
+        for (peer, bits) in std::mem::take(&mut self.holders) {
+            bits.iter().for_each(|piece| self.lost_holder(peer, piece));
+        }
+    }
+
+    /// A taker counts as a holder from the start: what it takes is as good as spread.
+    fn lost_holder(&mut self, peer: Rank, piece: PieceIndex) {
+        if !self.takers.is(peer, piece) {
             self.picker.lost_holder(piece);
         }
     }
@@ -104,6 +124,16 @@ impl Torrent {
     /// Who holds a piece.
     pub(super) fn holders(&self, piece: PieceIndex) -> impl Iterator<Item = Rank> {
         self.holders.iter().filter(move |(_, bits)| bits.contains(piece)).map(|(&rank, _)| rank)
+    }
+
+    /// Whether a peer is known to hold a piece.
+    pub(super) fn is_held_by(&self, peer: Rank, piece: PieceIndex) -> bool {
+        self.holders.get(&peer).is_some_and(|bits| bits.contains(piece))
+    }
+
+    /// Who takes a piece from the seeds first, by what all downloaders share.
+    pub(super) fn taker(&self, piece: PieceIndex) -> Option<Rank> {
+        self.takers.of(piece)
     }
 
     /// All who hold anything, with what they hold.

@@ -12,6 +12,8 @@ pub(super) struct Upload {
     /// Pieces that the driver is sending.
     leaving: u32,
     queue: VecDeque<Wish>,
+    /// Requests for pieces that are not held yet and will be.
+    parked: Vec<Wish>,
     /// To whom each piece was given, under [`Seeding::OnceEach`].
     given: BTreeMap<(TorrentId, PieceIndex), Vec<Rank>>,
 }
@@ -33,32 +35,52 @@ impl Upload {
     const WAITING: usize = 4096;
     const WAITING_OF_ONE: usize = 64;
 
-    /// A peer wants a piece. Where its torrent is not known here, `unknown` is the reason to refuse it.
-    pub(super) fn request(&mut self, wish: Wish, unknown: Reason, shared: &Shared, out: &mut Outbox) {
+    /// A peer wants a piece.
+    pub(super) fn request(&mut self, wish: Wish, shared: &Shared, out: &mut Outbox) {
         if !shared.holdings.contains(wish.torrent, wish.piece) {
-            let known = shared.holdings.of(wish.torrent).is_some();
-            let reason = if known { Reason::NotHeld } else { unknown };
-            return refuse(wish, reason, Vec::new(), shared, out);
+            return refuse(wish, Reason::NotHeld, Vec::new(), shared, out);
         }
         if let Some(holders) = self.elsewhere(wish, shared) {
             return refuse(wish, Reason::Elsewhere, holders, shared, out);
         }
-        let of_one = self.queue.iter().filter(|waiting| waiting.from == wish.from).count();
-        if self.queue.len() >= Self::WAITING || of_one >= Self::WAITING_OF_ONE {
+        if self.is_crowded(wish.from) {
             return refuse(wish, Reason::Busy, Vec::new(), shared, out);
         }
         self.queue.push_back(wish);
         self.serve(shared, out);
     }
 
+    /// A peer wants a piece that is not held yet and will be: it waits.
+    pub(super) fn park(&mut self, wish: Wish, shared: &Shared, out: &mut Outbox) {
+        if self.is_crowded(wish.from) {
+            return refuse(wish, Reason::Busy, Vec::new(), shared, out);
+        }
+        self.parked.push(wish);
+    }
+
+    /// Looks again at what waits for pieces: some may have come, of others it may be known that they will not.
+    pub(super) fn unpark(&mut self, promised: impl Fn(Wish) -> bool, shared: &Shared, out: &mut Outbox) {
+        let held = |wish: &Wish| shared.holdings.contains(wish.torrent, wish.piece);
+        let ripe: Vec<Wish> = self.parked.extract_if(.., |wish| held(wish) || !promised(*wish)).collect();
+        ripe.into_iter().for_each(|wish| self.request(wish, shared, out));
+    }
+
+    fn is_crowded(&self, peer: Rank) -> bool {
+        let of_one = self.queue.iter().chain(&self.parked).filter(|waiting| waiting.from == peer).count();
+        self.queue.len() + self.parked.len() >= Self::WAITING || of_one >= Self::WAITING_OF_ONE
+    }
+
     /// A peer no longer wants what it asked for.
     pub(super) fn cancel(&mut self, from: Rank, slot: Slot) {
-        self.queue.retain(|wish| wish.from != from || wish.slot != slot);
+        let others = |wish: &Wish| wish.from != from || wish.slot != slot;
+        self.queue.retain(others);
+        self.parked.retain(others);
     }
 
     /// A peer is gone, or in a new life: what it asked for is moot.
     pub(super) fn forget(&mut self, peer: Rank) {
         self.queue.retain(|wish| wish.from != peer);
+        self.parked.retain(|wish| wish.from != peer);
         for given in self.given.values_mut() {
             given.retain(|&rank| rank != peer);
         }

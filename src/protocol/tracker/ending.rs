@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::roster::{Client, Presence};
-use super::{FIRST, Phase, Repeat, Tracker};
+use super::{FIRST, Phase, Repeat, Tracker, sends};
 use crate::protocol::{
     Answer, Body, Change, ClientSummary, Decision, Ending, Finish, Observed, Outbox, Outcome, Rank, Summary, Term,
     Time, Traffic,
@@ -237,8 +237,6 @@ impl Tracker {
             } else {
                 self.send(rank, Body::Ping, out);
             }
-            // Where this rank has drained already, it comes on top of what was counted then.
-            self.traffic.messages += 1;
         }
         self.phase = Phase::Stopping { ending, outcome, told: told + 1 };
         self.end_if_done(now, out);
@@ -262,6 +260,8 @@ impl Tracker {
                 let (name, missing, why) = (shortfall.name.clone(), shortfall.missing, shortfall.why);
                 out.tell(Observed::Short { rank: from, name, missing, why });
             }
+            // The client could not count this call.
+            self.afterwards += 1;
             self.roster.entry(from).drained = Some((finish, traffic));
         }
         self.leave_if_drained(now, out);
@@ -278,7 +278,7 @@ impl Tracker {
         for &rank in &live {
             self.send(rank, Body::Exit { outcome: self.outcome }, out);
         }
-        out.tell(Observed::Summary(Box::new(self.summary(live.len()))));
+        out.tell(Observed::Summary(Box::new(self.summary(sends(out.decisions())))));
         self.phase = if self.lossy { Phase::Leaving { until: self.quiet_from(now) } } else { Phase::Left };
         self.check_at = self.quiet_from(now);
         out.tell(Observed::Left { outcome: self.outcome });
@@ -306,10 +306,11 @@ impl Tracker {
         clients.fold(self.outcome.max(lost), Outcome::max)
     }
 
-    /// What is known at the end. To what the clients had sent when they drained come their last calls and the answers.
-    fn summary(&self, live: usize) -> Summary {
+    /// What is known at the end. To what all had sent when they drained come the last calls and answers, of which `now`
+    /// are being sent.
+    fn summary(&self, now: u64) -> Summary {
         let drained = self.roster.iter().filter_map(|(_, client)| client.drained.as_ref());
-        let sent = drained.map(|(_, traffic)| traffic).fold(self.traffic, |sum, traffic| Traffic {
+        let sent = drained.map(|(_, traffic)| traffic).fold(self.traffic.unwrap_or_default(), |sum, traffic| Traffic {
             messages: sum.messages + traffic.messages,
             bytes: sum.bytes + traffic.bytes,
         });
@@ -328,6 +329,7 @@ impl Tracker {
             })
             .collect();
         let traded = clients.iter().map(|client| client.got).sum();
-        Summary { outcome: self.outcome, clients, messages: sent.messages + 2 * live as u64, bytes: sent.bytes, traded }
+        let messages = sent.messages + self.afterwards + now;
+        Summary { outcome: self.outcome, clients, messages, bytes: sent.bytes, traded }
     }
 }

@@ -38,7 +38,9 @@ pub struct Tracker {
     lossy: bool,
     progress: Progress,
     /// What this rank had sent when it drained.
-    traffic: Traffic,
+    traffic: Option<Traffic>,
+    /// Messages that were sent after their sender had drained: its own, and those that it knows of.
+    afterwards: u64,
     time: OwnTime,
     check_at: Time,
 }
@@ -88,6 +90,7 @@ impl Tracker {
             lossy: false,
             progress,
             traffic,
+            afterwards: 0,
             time,
             check_at,
         }
@@ -140,6 +143,7 @@ impl Tracker {
         if !self.hear(now, from, &message, out) {
             return;
         }
+        self.afterwards += u64::from(self.roster.get(from).is_some_and(|client| client.drained.is_some()));
         match message.body {
             Body::Call { sequence, call } => self.call(now, from, sequence, call, out),
             Body::Pong => {}
@@ -196,7 +200,10 @@ impl Tracker {
             (_, Phase::Stopping { ending, outcome, .. }) if stopped || ending == Ending::GivenUp => {
                 self.send(from, Body::Stop { outcome, ending }, out)
             }
-            (Call::Publish { files, more }, _) => self.publish(now, from, sequence, repeat, (files, more), out),
+            (Call::Publish { files, wanted, more }, _) => {
+                self.roster.entry(from).intends = wanted;
+                self.publish(now, from, sequence, repeat, (files, more), out);
+            }
             (Call::Abort { outcome, reason }, _) => self.abort(now, from, sequence, (outcome, reason), out),
             _ if !registered => self.answer(from, sequence, Answer::Unknown, out),
             (Call::Join { wanted }, _) => self.join(from, sequence, &wanted, out),
@@ -234,6 +241,7 @@ enum Repeat {
 impl Node for Tracker {
     fn handle(&mut self, now: Time, event: Event, out: &mut Outbox) {
         let now = self.time.at(now, Some(self.check_at));
+        let before = out.decisions().len();
         match event {
             // Only now: whom the tracker finds silent may have spoken in what came before.
             Event::Timeout if now >= self.check_at => self.check(now, out),
@@ -241,7 +249,7 @@ impl Node for Tracker {
             Event::Message { from, message } => self.message(now, from, message, out),
             Event::Garbled { from } => out.tell(Observed::Misbehaved { from, how: "sent what is no message".into() }),
             Event::Piece { from, .. } => out.tell(Observed::Misbehaved { from, how: "sent a tracker a piece".into() }),
-            Event::Drained { traffic } => self.traffic = traffic,
+            Event::Drained { traffic } => self.traffic = Some(traffic),
             Event::PeerLost { rank } => self.lose(now, rank, out),
             Event::Stop { cause } => {
                 let (outcome, reason) = match cause {
@@ -257,6 +265,9 @@ impl Node for Tracker {
             | Event::Closed { .. }
             | Event::WriteFailed { .. } => {}
         }
+        if self.traffic.is_some() {
+            self.afterwards += sends(&out.decisions()[before..]);
+        }
     }
 
     fn next_timeout(&self) -> Option<Time> {
@@ -266,6 +277,11 @@ impl Node for Tracker {
     fn is_finished(&self) -> bool {
         self.phase == Phase::Left
     }
+}
+
+/// How many messages these decisions send.
+fn sends(decisions: &[Decision]) -> u64 {
+    decisions.iter().filter(|decision| matches!(decision, Decision::Send { .. })).count() as u64
 }
 
 /// Where the first tracker was: its loss is not on the roster.

@@ -22,6 +22,8 @@ pub(super) struct Torrent {
     /// Two owners' hashes differ: nobody gets it.
     pub(super) refused: bool,
     pub(super) holders: BTreeMap<Rank, Bitfield>,
+    /// Who wanted it at the start.
+    pub(super) takers: Vec<Rank>,
 }
 
 /// What became of a publication.
@@ -81,6 +83,14 @@ impl Register {
         }
     }
 
+    /// Notes who is going to download a torrent, unless it is there already.
+    pub(super) fn add_taker(&mut self, name: &str, rank: Rank) {
+        let torrent = self.by_name.get(name).and_then(|id| self.torrents.get_mut(id));
+        if let Some(torrent) = torrent.filter(|torrent| !torrent.holders.get(&rank).is_some_and(Bitfield::is_full)) {
+            torrent.takers.push(rank);
+        }
+    }
+
     /// A torrent by its name.
     pub(super) fn find(&self, name: &str) -> Option<(TorrentId, &Torrent)> {
         let id = *self.by_name.get(name)?;
@@ -134,8 +144,8 @@ impl Register {
 
 impl Torrent {
     fn new(layout: Layout, publisher: Rank) -> Self {
-        let (hashes, holders) = Default::default();
-        Self { layout, hashes, publisher, refused: false, holders }
+        let (hashes, holders, takers) = Default::default();
+        Self { layout, hashes, publisher, refused: false, holders, takers }
     }
 
     /// Whether everything is known that a downloader needs.

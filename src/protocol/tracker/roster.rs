@@ -28,6 +28,8 @@ pub(super) struct Client {
     pub(super) unanswered: u32,
     /// The files that it published, in the order in which it named them, as far as they are not refused.
     pub(super) published: Vec<Option<TorrentId>>,
+    /// The names that it said it would want.
+    pub(super) intends: Vec<String>,
     /// A file whose chunks still arrive.
     pub(super) publishing: Option<String>,
     /// The call that is answered when all have spoken.

@@ -13,6 +13,8 @@ use crate::protocol::{
 
 /// About how many bytes of hashes an answer carries.
 const CHUNK: usize = 900 * 1024;
+/// More downloaders than this are not told of each other.
+const TAKERS: usize = 1024;
 /// Of a torrent's holders, so many are among a client's neighbours before the rest is chosen.
 const HOLDERS: usize = 4;
 
@@ -111,11 +113,21 @@ impl Tracker {
             return self.stop(now, Ending::GivenUp, out);
         }
         self.phase = Phase::Running;
+        self.name_takers();
         let waiting: Vec<(Rank, u32)> =
             self.roster.iter_mut().filter_map(|(rank, client)| Some((rank, client.awaits_start.take()?))).collect();
         out.tell(Observed::SwarmStarted { clients: waiting.len() as u32 });
         for (rank, sequence) in waiting {
             self.start_one(rank, sequence, out);
+        }
+    }
+
+    /// Fixes who downloads what: all are told the same, whenever they ask.
+    fn name_takers(&mut self) {
+        let downloaders: Vec<(Rank, Vec<String>)> =
+            self.roster.iter_mut().map(|(rank, client)| (rank, std::mem::take(&mut client.intends))).collect();
+        for (rank, names) in downloaders {
+            names.iter().for_each(|name| self.register.add_taker(name, rank));
         }
     }
 
@@ -148,7 +160,8 @@ impl Tracker {
                     client.counts.wanted += u64::from(missing);
                     self.progress.wanted += u64::from(missing);
                 }
-                Described::Known { torrent: id, layout: torrent.layout, hashes }
+                let takers = if torrent.takers.len() <= TAKERS { torrent.takers.clone() } else { Vec::new() };
+                Described::Known { torrent: id, layout: torrent.layout, hashes, takers }
             }
             _ if self.roster.is_complete() => Described::Unowned,
             _ => Described::Awaited,

@@ -30,6 +30,8 @@ struct Life {
     wasted: [u64; 2],
     /// Slots that were given up.
     forgotten: u64,
+    /// It was told to stop, and did not leave in the midst of its requests.
+    stopped: bool,
 }
 
 const DONE: usize = 0;
@@ -59,6 +61,7 @@ impl Accounts {
             }
             Observed::Wasted { .. } => life.wasted[TOLD] += 1,
             Observed::Served { .. } => life.served[TOLD] += 1,
+            Observed::Stopped { .. } => life.stopped = true,
             Observed::Summary(ref summary) => self.summary = Some(Summary::clone(summary)),
             _ => {}
         }
@@ -84,7 +87,10 @@ impl Accounts {
         }
         let traded: u64 = truth.nodes().flat_map(|(_, node)| &node.received_from).sum();
         let messages: u64 = truth.nodes().map(|(_, node)| node.messages).sum();
-        if summary.traded != traded || summary.messages != messages {
+        // What a slow host says again is on the way for long: the tracker may be gone before it hears it.
+        let slow = !moment.scenario.hardware.slow.is_empty();
+        let counted = summary.messages == messages || (slow && summary.messages < messages);
+        if summary.traded != traded || !counted {
             return Err(format!(
                 "{} traded and {} messages: in truth {traded} and {messages}",
                 summary.traded, summary.messages
@@ -127,7 +133,7 @@ impl Life {
                 return Err(format!("{name}: {done} in truth, {told} told"));
             }
         }
-        if self.open.len() as u64 > self.forgotten {
+        if self.stopped && self.open.len() as u64 > self.forgotten {
             return Err(format!("{} requests without an end, {} forgotten", self.open.len(), self.forgotten));
         }
         Ok(())

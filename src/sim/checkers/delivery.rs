@@ -182,7 +182,9 @@ impl Checker for Delivery {
 
     fn ended(&mut self, moment: Moment) -> Result<(), String> {
         let live = |&(_, node): &(Rank, &Knowledge)| node.left.is_some();
-        let outcomes: Vec<Outcome> = moment.truth.nodes().filter(live).filter_map(|(_, node)| node.left).collect();
+        let told = |(rank, _): &(Rank, &Knowledge)| self.took_part(moment, *rank);
+        let outcomes: Vec<Outcome> =
+            moment.truth.nodes().filter(live).filter(told).filter_map(|(_, node)| node.left).collect();
         if moment.scenario.mishaps.is_empty() && outcomes.iter().any(|outcome| !agree(*outcome, outcomes[0], moment)) {
             return Err(format!("all were up, and left with different outcomes: {outcomes:?}"));
         }
@@ -190,7 +192,6 @@ impl Checker for Delivery {
             // Refused before it began: what nobody could trade is told as the refusal alone.
             return Ok(());
         }
-        let told = |(rank, _): &(Rank, &Knowledge)| self.took_part(moment, *rank);
         moment.truth.nodes().filter(live).filter(told).try_for_each(|(rank, _)| self.shortfalls(moment, rank))
     }
 }
