@@ -200,9 +200,9 @@ impl Tracker {
             (_, Phase::Stopping { ending, outcome, .. }) if stopped || ending == Ending::GivenUp => {
                 self.send(from, Body::Stop { outcome, ending }, out)
             }
-            (Call::Publish { files, wanted, more }, _) => {
+            (Call::Publish { part, files, wanted, more }, _) => {
                 self.roster.entry(from).intends = wanted;
-                self.publish(now, from, sequence, repeat, (files, more), out);
+                self.publish(now, from, sequence, repeat, (part, files, more), out);
             }
             (Call::Abort { outcome, reason }, _) => self.abort(now, from, sequence, (outcome, reason), out),
             _ if !registered => self.answer(from, sequence, Answer::Unknown, out),
