@@ -105,6 +105,8 @@ pub enum Call {
     /// [`Answer::Start`] once all have spoken.
     /// The last chunk also says what will be wanted, so that all downloaders of a torrent can be told of each other.
     Publish { part: u32, files: Vec<Publication>, wanted: Vec<String>, more: More },
+    /// What I said under this number before, which is long. Answered as that is, or by [`Answer::Unheard`].
+    Again,
     /// I want these names. Answered by [`Answer::Joined`].
     Join { wanted: Vec<String> },
     /// The hashes of a torrent from `first` on. Answered by [`Answer::Hashes`].
@@ -232,6 +234,8 @@ pub enum Answer {
     Wait,
     /// Heard.
     Noted,
+    /// I have not heard what you said under this number: say it in full.
+    Unheard,
     /// I do not know you (I came back without memory): publish again.
     Unknown,
     /// The names of a [`Call::Join`], in its order, and who holds what.
