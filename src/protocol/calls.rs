@@ -56,6 +56,8 @@ impl<P> Calls<P> {
     /// After the first, repeats follow in this part of the patience with a call, or of the time that it has taken so far:
     /// where the line is slow, repeats are what clogs it.
     const HASTE: u32 = 4;
+    /// The time that counts for that at most, in units of the patience with a call.
+    const LONGEST: u32 = 8;
     /// Where the tracker has said to wait, in units of the patience with a call.
     const TOLD_TO_WAIT: u32 = 2;
 
@@ -150,7 +152,8 @@ impl<P> Calls<P> {
         let sequence = self.sequence;
         self.outstanding.as_mut().map(|outstanding| {
             outstanding.attempts += 1;
-            outstanding.repeat_at = now + config.patience.call.max(now.since(outstanding.since)) / Self::HASTE;
+            let (least, most) = (config.patience.call, config.patience.call * Self::LONGEST);
+            outstanding.repeat_at = now + now.since(outstanding.since).clamp(least, most) / Self::HASTE;
             let call = match &outstanding.call {
                 // A long call may only take its time to leave: a few words find out.
                 long if is_long(long) && !outstanding.unheard => Call::Again,
@@ -184,6 +187,7 @@ impl<P> Calls<P> {
         }
         if *answer == Answer::Unheard {
             outstanding.unheard = true;
+            outstanding.repeat_at = now;
             return None;
         }
         self.laborious = outstanding.attempts > 1;

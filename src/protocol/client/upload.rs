@@ -37,6 +37,7 @@ impl Upload {
 
     /// A peer wants a piece.
     pub(super) fn request(&mut self, wish: Wish, shared: &Shared, out: &mut Outbox) {
+        self.supersede(wish);
         if !shared.holdings.contains(wish.torrent, wish.piece) {
             return refuse(wish, Reason::NotHeld, Vec::new(), shared, out);
         }
@@ -52,6 +53,7 @@ impl Upload {
 
     /// A peer wants a piece that is not held yet and will be: it waits.
     pub(super) fn park(&mut self, wish: Wish, shared: &Shared, out: &mut Outbox) {
+        self.supersede(wish);
         if self.is_crowded(wish.from) {
             return refuse(wish, Reason::Busy, Vec::new(), shared, out);
         }
@@ -63,6 +65,13 @@ impl Upload {
         let held = |wish: &Wish| shared.holdings.contains(wish.torrent, wish.piece);
         let ripe: Vec<Wish> = self.parked.extract_if(.., |wish| held(wish) || !promised(*wish)).collect();
         ripe.into_iter().for_each(|wish| self.request(wish, shared, out));
+    }
+
+    /// A peer that uses a slot again has given up what it wanted under it, though the word of that may be lost.
+    fn supersede(&mut self, wish: Wish) {
+        let others = |older: &Wish| older.from != wish.from || older.slot.index() != wish.slot.index();
+        self.queue.retain(others);
+        self.parked.retain(others);
     }
 
     fn is_crowded(&self, peer: Rank) -> bool {

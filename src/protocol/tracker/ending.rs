@@ -227,6 +227,7 @@ impl Tracker {
 
     /// Reminds those that have not drained, and gives up those that are silent.
     fn remind(&mut self, now: Time, (ending, outcome, told): (Ending, Outcome, u32), out: &mut Outbox) {
+        self.lose_leavers(now, out);
         let undrained = self.roster.live().filter(|(_, client)| client.drained.is_none());
         let undrained: Vec<(Rank, bool, Time)> =
             undrained.map(|(rank, client)| (rank, client.stopped, client.heard)).collect();
@@ -244,6 +245,16 @@ impl Tracker {
         self.phase = Phase::Stopping { ending, outcome, told: told + 1 };
         self.end_if_done(now, out);
         self.leave_if_drained(now, out);
+    }
+
+    /// Who has drained says so again and again. One that no longer does has left by itself, while this tracker could not
+    /// be heard; whoever still downloads must not count on it.
+    fn lose_leavers(&mut self, now: Time, out: &mut Outbox) {
+        let left = |(rank, client): &(Rank, &Client)| {
+            client.drained.is_some() && now.since(client.heard) >= self.patience_with(*rank)
+        };
+        let left: Vec<Rank> = self.roster.live().filter(left).map(|(rank, _)| rank).collect();
+        left.into_iter().for_each(|rank| self.mark_lost(rank, out));
     }
 
     /// A client has stopped and closed everything.

@@ -118,9 +118,9 @@ impl Roster {
         self.clients.values().all(|client| !client.lost && client.presence == Presence::Registered)
     }
 
-    /// Whether a client is missing that took part, or should have.
+    /// Whether a client is missing that took part, or should have, and did not only leave before it was told to.
     pub(super) fn has_lost(&self) -> bool {
-        self.clients.values().any(|client| client.lost)
+        self.clients.values().any(|client| client.lost && client.drained.is_none())
     }
 
     /// How many live clients still download.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::metainfo::PieceIndex;
-use crate::protocol::{Decision, Observed, Outcome, Rank, Time};
+use crate::protocol::{Body, Decision, Event, Message, Observed, Outcome, Rank, Time};
 use crate::sim::{Knowledge, Scenario};
 
 use super::{Checker, Moment};
@@ -25,7 +25,11 @@ struct Client {
     given_up: Vec<(usize, PieceIndex, Rank)>,
     /// When it was told to stop, or to leave at once, it had not been up for long: too late to get what it lacks.
     late: bool,
+    /// Which tracker told it to stop.
+    stopped_by: Option<Rank>,
     stopped: bool,
+    /// That tracker crashed at the end: nobody is left to tell what this client lacks.
+    untold: bool,
 }
 
 impl Delivery {
@@ -80,7 +84,8 @@ impl Delivery {
 
     /// Whether a client had a part in the end that was agreed, and is not one that stalled or crashed and came too late.
     fn took_part(&self, moment: Moment, rank: Rank) -> bool {
-        let absent = self.clients[rank.0 as usize].late || self.thought_lost.contains_key(&rank);
+        let client = &self.clients[rank.0 as usize];
+        let absent = client.late || client.untold || self.thought_lost.contains_key(&rank);
         moment.scenario.is_faultless() || !absent
     }
 
@@ -176,8 +181,17 @@ impl Checker for Delivery {
         }
     }
 
+    fn heard(&mut self, moment: Moment, event: &Event) -> Result<(), String> {
+        if let Event::Message { from, message: Message { body: Body::Stop { .. }, .. } } = event {
+            self.clients[moment.rank.0 as usize].stopped_by = Some(*from);
+        }
+        Ok(())
+    }
+
     fn crashed(&mut self, moment: Moment) {
         self.clients[moment.rank.0 as usize] = Client::default();
+        let stopped = self.clients.iter_mut().filter(|client| client.stopped_by == Some(moment.rank));
+        stopped.for_each(|client| client.untold = true);
     }
 
     fn ended(&mut self, moment: Moment) -> Result<(), String> {
