@@ -137,6 +137,8 @@ impl Peer {
     const LONGEST_REST: Duration = Duration::from_secs(1);
     /// So many losses are no coincidence.
     const LOSSY: u32 = 4;
+    /// Nobody gets more than so many times the usual patience, unless it was late.
+    const LONGEST_PATIENCE: u32 = 8;
     /// Failed rounds in a row before nothing is expected of it any more. Where three messages in ten are lost, a round of
     /// one request fails half the time though the peer is well: it takes many to tell.
     const HOPELESS: u32 = 24;
@@ -213,12 +215,16 @@ impl Peer {
         self.uncounted = self.uncounted.saturating_sub(pieces);
     }
 
-    /// It sent a good piece, so long after it was asked.
-    pub(super) fn served(&mut self, now: Time, after: Duration) {
+    /// So long after it was asked for a piece that it held, the piece came.
+    pub(super) fn took(&mut self, after: Duration) {
         self.service = Some(match self.service {
             Some(smoothed) => (smoothed * 7 + after) / 8,
             None => after,
         });
+    }
+
+    /// It sent a good piece.
+    pub(super) fn served(&mut self, now: Time) {
         self.fruitless = 0;
         self.strained = false;
         for rounds in [&mut self.barren, &mut self.busy, &mut self.late] {
@@ -292,7 +298,7 @@ impl Peer {
             Some(service) if self.losses >= Self::LOSSY => (service * 32).clamp(least / 8, least),
             _ => least,
         };
-        usual.max(least) * (1 << self.late.count.min(4))
+        usual.clamp(least, least * Self::LONGEST_PATIENCE) * (1 << self.late.count.min(4))
     }
 
     /// Whether its pieces were bad too often of late: 3 of them, and over half of its last ten.
@@ -348,7 +354,7 @@ mod tests {
     #[test]
     fn three_bad_pieces_of_four_put_a_peer_last_and_time_forgives_it() {
         let mut peer = Peer::default();
-        peer.served(NOW, Duration::ZERO);
+        peer.served(NOW);
         for _ in 0..3 {
             assert!(!peer.is_blamed(NOW));
             peer.sent_bad_piece(NOW, NOW);
@@ -361,7 +367,7 @@ mod tests {
     fn a_few_bad_pieces_among_many_good_ones_are_no_blame() {
         let mut peer = Peer::default();
         for _ in 0..5 {
-            (0..4).for_each(|_| peer.served(NOW, Duration::ZERO));
+            (0..4).for_each(|_| peer.served(NOW));
             peer.sent_bad_piece(NOW, NOW);
         }
         assert!(!peer.is_blamed(NOW));
@@ -386,7 +392,7 @@ mod tests {
             (0..10).for_each(|_| peer.failed(round(count), round(count - 1)));
         }
         assert!(peer.is_hopeless());
-        peer.served(NOW, Duration::ZERO);
+        peer.served(NOW);
         assert!(!peer.is_hopeless());
     }
 
@@ -401,7 +407,7 @@ mod tests {
     #[test]
     fn a_slow_peer_is_asked_for_one_piece_at_a_time() {
         let mut peer = Peer::default();
-        peer.served(NOW, Duration::from_millis(500));
+        peer.took(Duration::from_millis(500));
         peer.asked();
         assert!(!peer.may_be_asked(NOW, 10, Some(Duration::from_millis(5))));
         assert!(peer.may_be_asked(NOW, 10, Some(Duration::from_millis(200))));

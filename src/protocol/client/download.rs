@@ -122,8 +122,13 @@ impl Download {
     }
 
     fn verified(&mut self, now: Time, flight: &Flight, shared: &mut Shared, out: &mut Outbox) {
-        let &Flight { to: from, torrent, piece, sent, .. } = flight;
-        shared.peers.get(from).served(now, now.since(sent));
+        let &Flight { to: from, torrent, piece, source, sent, .. } = flight;
+        let peer = shared.peers.get(from);
+        peer.served(now);
+        // A piece that the peer had to wait for itself says nothing of how fast it serves.
+        if source == Source::Holder {
+            peer.took(now.since(sent));
+        }
         shared.holdings.insert(torrent, piece, from);
         out.tell(Observed::Received { torrent, piece, from });
         self.starving = None;
