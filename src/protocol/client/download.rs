@@ -124,6 +124,7 @@ impl Download {
     fn verified(&mut self, now: Time, flight: &Flight, shared: &mut Shared, out: &mut Outbox) {
         let &Flight { to: from, torrent, piece, sent, .. } = flight;
         shared.peers.get(from).served(now, now.since(sent));
+        shared.peers.measure();
         shared.holdings.insert(torrent, piece, from);
         out.tell(Observed::Received { torrent, piece, from });
         self.starving = None;
