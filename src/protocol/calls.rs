@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use super::{Answer, Body, Call, Config, Message, Term, Time};
+use super::{Answer, Body, Call, Config, Incarnation, Message, Term, Time};
 
 /// What is asked of the tracker. A call is described when it is wanted and made when its turn comes, so that it says
 /// what is true then; a repeat says the same again.
@@ -14,6 +14,8 @@ pub(super) struct Calls<P> {
     /// When the tracker last said anything, or its term began.
     heard: Time,
     acquaintance: Acquaintance,
+    /// Whether the last call that was answered had to be repeated.
+    laborious: bool,
 }
 
 /// Whether there is reason to believe that the tracker lives.
@@ -57,13 +59,17 @@ impl<P> Calls<P> {
     /// Where the tracker has said to wait, in units of the patience with a call.
     const TOLD_TO_WAIT: u32 = 2;
 
-    pub(super) fn new() -> Self {
+    /// The calls of a life. Only the first one knows who the tracker is; while a later one was away, there may have come
+    /// others.
+    pub(super) fn new(life: Incarnation) -> Self {
+        let first = life == Incarnation::default();
         Self {
             sequence: 0,
             queue: VecDeque::new(),
             outstanding: None,
             heard: Time::ZERO,
-            acquaintance: Acquaintance::Known,
+            acquaintance: if first { Acquaintance::Known } else { Acquaintance::Presumed(1) },
+            laborious: false,
         }
     }
 
@@ -110,9 +116,20 @@ impl<P> Calls<P> {
         self.outstanding.is_none() && self.queue.is_empty()
     }
 
-    /// The next call to be made, if its turn has come.
-    pub(super) fn next(&mut self) -> Option<P> {
-        if self.outstanding.is_some() { None } else { self.queue.pop_front() }
+    /// The next call to be made, if its turn has come. Where calls are laborious, those that wait are joined as far as
+    /// `join` can join two.
+    pub(super) fn next(&mut self, join: impl Fn(&P, &P) -> Option<P>) -> Option<P> {
+        if self.outstanding.is_some() {
+            return None;
+        }
+        let mut next = self.queue.pop_front()?;
+        while self.laborious
+            && let Some(joined) = self.queue.front().and_then(|following| join(&next, following))
+        {
+            self.queue.pop_front();
+            next = joined;
+        }
+        Some(next)
     }
 
     /// Makes a call: the message to send.
@@ -161,6 +178,7 @@ impl<P> Calls<P> {
             outstanding.repeat_at = now + config.patience.call * Self::TOLD_TO_WAIT;
             return None;
         }
+        self.laborious = outstanding.attempts > 1;
         self.outstanding.take().map(|outstanding| outstanding.pending)
     }
 

@@ -36,6 +36,8 @@ pub(super) struct Peer {
     busy: Rounds,
     /// Rounds in a row in which it answered after it had been given up.
     late: Rounds,
+    /// Requests without an answer since one came too late: what does not come in time does not come at all.
+    losses: u32,
     /// It was too busy or too slow since its last good piece: it is asked for one piece at a time.
     strained: bool,
     /// It is left alone until then.
@@ -140,6 +142,8 @@ impl Peer {
     /// How long a peer is left alone that has too much to do, at first.
     const BUSY: Duration = Duration::from_millis(20);
     const LONGEST_REST: Duration = Duration::from_secs(1);
+    /// So many losses are no coincidence.
+    const LOSSY: u32 = 4;
     /// Failed rounds in a row before nothing is expected of it any more. Where three messages in ten are lost, a round of
     /// one request fails half the time though the peer is well: it takes many to tell.
     const HOPELESS: u32 = 24;
@@ -263,9 +267,15 @@ impl Peer {
         self.fruitless += u32::from(self.barren.note(now, asked));
     }
 
+    /// It did not answer a request in time.
+    pub(super) fn missed(&mut self) {
+        self.losses = self.losses.saturating_add(1);
+    }
+
     /// It answered a request of that time, but too late: the next one gets more. Silence alone is no sign of slowness.
     pub(super) fn was_late(&mut self, now: Time, asked: Time) {
         self.strained = true;
+        self.losses = 0;
         self.late.note(now, asked);
     }
 
@@ -286,10 +296,14 @@ impl Peer {
         self.barren.count >= Self::HOPELESS
     }
 
-    /// How long to wait for a piece from it: longer after each silence, and never less than eight times what it usually
-    /// takes.
+    /// How long to wait for a piece from it: longer each time that it was late, and never less than eight times what it
+    /// usually takes. Where messages get lost and are never late, a quick peer need not be waited for as long as others.
     pub(super) fn patience(&self, least: Duration) -> Duration {
         let usual = self.service.unwrap_or_default() * 8;
+        let least = match self.service {
+            Some(service) if self.losses >= Self::LOSSY => (service * 32).clamp(least / 8, least),
+            _ => least,
+        };
         usual.max(least) * (1 << self.late.count.min(4))
     }
 

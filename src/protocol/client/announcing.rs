@@ -24,6 +24,25 @@ pub(super) enum Pending {
     Drained { finish: Finish, traffic: Traffic },
 }
 
+impl Pending {
+    /// A report and what follows it, in one call.
+    fn joined(&self, next: &Self) -> Option<Self> {
+        let Self::Announce { stretch: first, need: Need::Fresh } = self else { return None };
+        let join = |second: &Range<usize>| {
+            let fits = first.end == second.start && second.end - first.start <= REPORTED;
+            fits.then_some(first.start..second.end)
+        };
+        match next {
+            Self::Announce { stretch, need } => Some(Self::Announce { stretch: join(stretch)?, need: *need }),
+            Self::Completed { stretch, torrents, finished } => {
+                let (torrents, finished) = (torrents.clone(), *finished);
+                Some(Self::Completed { stretch: join(stretch)?, torrents, finished })
+            }
+            _ => None,
+        }
+    }
+}
+
 /// A file to publish.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Item {
@@ -123,7 +142,7 @@ impl Download {
 
     /// Makes the next call, if its turn has come.
     pub(super) fn speak(&mut self, now: Time, shared: &Shared, out: &mut Outbox) {
-        let Some(pending) = self.calls.next() else { return };
+        let Some(pending) = self.calls.next(Pending::joined) else { return };
         let call = self.call(&pending, shared, out);
         let message = self.calls.make(now, &shared.config, shared.term, pending, call);
         out.push(Decision::Send { to: shared.tracker(), message });

@@ -10,8 +10,8 @@ use super::torrent::{State, Torrent};
 use crate::metainfo::TorrentId;
 use crate::protocol::calls::Calls;
 use crate::protocol::{
-    Arrival, Body, Catalog, Decision, Finish, Lack, News, Observed, Outbox, Outcome, Rank, Reason, Shortfall, Slot,
-    Time, Version,
+    Arrival, Body, Catalog, Decision, Finish, Incarnation, Lack, News, Observed, Outbox, Outcome, Rank, Reason,
+    Shortfall, Slot, Time, Version,
 };
 
 /// Downloads what is wanted, and does all talk with the tracker.
@@ -60,11 +60,11 @@ pub(super) enum Stage {
 }
 
 impl Download {
-    pub(super) fn new(catalog: Catalog) -> Self {
+    pub(super) fn new(catalog: Catalog, life: Incarnation) -> Self {
         Self {
             catalog,
             stage: Stage::Publishing,
-            calls: Calls::new(),
+            calls: Calls::new(life),
             items: Vec::new(),
             torrents: BTreeMap::new(),
             open: Vec::new(),

@@ -36,6 +36,8 @@ pub struct Client {
     now: Time,
     /// When something is due, in own time.
     due: Option<Time>,
+    /// When a peer last asked for a piece.
+    asked: Time,
     end: End,
 }
 
@@ -53,8 +55,8 @@ enum End {
 }
 
 impl Client {
-    /// How often it says that it has drained before it leaves without an answer: everybody has been told to stop by
-    /// then, so nobody misses it.
+    /// How often it says that it has drained before it leaves without an answer, unless somebody still asks it for
+    /// pieces: then not everybody has been told to stop.
     const FAREWELLS: u32 = 8;
     /// After so many presumed trackers in a row that did not say a word, it tries no others.
     const STRANGERS: u32 = 2;
@@ -62,9 +64,10 @@ impl Client {
     /// A client that brings and wants what the catalog says.
     #[must_use]
     pub fn new(config: Config, term: Term, catalog: Catalog) -> Self {
+        let download = Download::new(catalog, config.incarnation);
         let shared = Shared { config, term, holdings: Holdings::default(), peers: Peers::default() };
-        let (download, upload, time) = (Download::new(catalog), Upload::default(), OwnTime::default());
-        Self { shared, download, upload, time, now: Time::ZERO, due: None, end: End::Running }
+        let (upload, time) = (Upload::default(), OwnTime::default());
+        Self { shared, download, upload, time, now: Time::ZERO, due: None, asked: Time::ZERO, end: End::Running }
     }
 
     /// The term that this client follows.
@@ -183,7 +186,7 @@ impl Client {
         if from_tracker {
             self.download.calls.hear(now);
         }
-        let Self { shared, download, upload, .. } = self;
+        let Self { shared, download, upload, asked, .. } = self;
         match message.body {
             Body::Answer { sequence, answer } if from_tracker => {
                 if matches!(self.end, End::Running) {
@@ -207,6 +210,7 @@ impl Client {
                 if !download.news(from, &news) {
                     out.tell(Observed::Misbehaved { from, how: "has pieces past a torrent's end".into() });
                 }
+                *asked = now;
                 let wish = Wish { from, slot, torrent, piece, manner };
                 if !shared.holdings.contains(torrent, piece) && download.promises(torrent, piece, shared) {
                     upload.park(wish, shared, out);
@@ -295,8 +299,10 @@ impl Client {
 
     /// Says again that it has drained, or leaves: the tracker has answered the others and is gone.
     fn farewell(&mut self, now: Time, out: &mut Outbox) {
+        let missed = now.since(self.asked) < self.shared.config.patience.tracker;
+        let tired = self.download.calls.attempts() >= Self::FAREWELLS;
         match self.end {
-            End::Drained { outcome } if self.download.calls.attempts() >= Self::FAREWELLS => self.leave(outcome, out),
+            End::Drained { outcome } if tired && !missed => self.leave(outcome, out),
             _ => self.repeat(now, out),
         }
     }

@@ -205,9 +205,10 @@ impl Download {
         for flight in due {
             let Flight { to: from, torrent, piece, sent, .. } = flight;
             out.tell(Observed::TimedOut { torrent, piece, from });
-            let patience = shared.config.patience.request;
-            shared.peers.get(from).uncount(1);
+            let patience = flight.deadline.since(sent);
             let peer = shared.peers.get(from);
+            peer.uncount(1);
+            peer.missed();
             if flight.source == Source::Taker {
                 self.distrust(from, torrent);
                 shared.send(from, Body::Cancel { slot: flight.slot }, out);
