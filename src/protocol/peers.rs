@@ -28,6 +28,8 @@ pub(super) struct Peer {
     pub(super) in_flight: u16,
     /// Smoothed time from a request to its piece (an eighth of each new sample, as TCP's SRTT, RFC 6298).
     service: Option<Duration>,
+    /// For how long it has owed a piece that lags, since its last good one.
+    behind: Duration,
     /// Rounds in a row without a good piece: no answer, nothing held, a bad piece.
     barren: Rounds,
     /// Of these, the ones since it last proved that it lives: what its rest grows with.
@@ -190,7 +192,10 @@ impl Peer {
 
     fn allowance(&self, window: u16, usual: Option<Duration>) -> u16 {
         let slow = match (self.service, usual) {
-            (Some(own), Some(usual)) => own > Self::NEVER_SLOW && own > usual * Self::SLOW,
+            (own, Some(usual)) => {
+                let own = own.unwrap_or_default().max(self.behind);
+                own > Self::NEVER_SLOW && own > usual * Self::SLOW
+            }
             _ => false,
         };
         match self.service {
@@ -225,12 +230,18 @@ impl Peer {
         self.uncounted = self.uncounted.saturating_sub(pieces);
     }
 
+    /// It has not sent a piece that it was asked for so long ago: it takes that long at least.
+    pub(super) fn lags(&mut self, age: Duration) {
+        self.behind = self.behind.max(age);
+    }
+
     /// It sent a good piece, so long after it was asked.
     pub(super) fn served(&mut self, now: Time, after: Duration) {
         self.service = Some(match self.service {
             Some(smoothed) => (smoothed * 7 + after) / 8,
             None => after,
         });
+        self.behind = Duration::ZERO;
         self.fruitless = 0;
         self.strained = false;
         for rounds in [&mut self.barren, &mut self.busy, &mut self.late] {

@@ -52,6 +52,7 @@ impl Download {
             return;
         }
         let window = self.window(shared);
+        self.turn_from_laggards(now, window, shared, out);
         let market = Market::new(now, window, shared);
         while self.has_room(now, window, shared) {
             let Some((torrent, piece, to)) = self.pick(market, shared) else { break };
@@ -172,6 +173,31 @@ impl Download {
         out.push(Decision::Expect { from: to, slot, torrent: id, piece });
         shared.send(to, Body::Request { slot, torrent: id, piece, manner, news }, out);
         out.tell(Observed::Requested { torrent: id, piece, to });
+    }
+
+    /// Notes which peers lag behind what is usual, and asks others for what this client is to take first: those that wait
+    /// for it here must not wait for a slow seed.
+    fn turn_from_laggards(&mut self, now: Time, window: u16, shared: &mut Shared, out: &mut Outbox) {
+        if shared.peers.usual_service().is_none() {
+            return;
+        }
+        let lagging = self.lagging_after(shared);
+        let lags = |flight: &&Flight| flight.source == Source::Holder && now.since(flight.sent) >= lagging;
+        let late: Vec<Flight> = self.flights.iter().filter(lags).copied().collect();
+        for flight in late {
+            let Flight { to, torrent: id, piece, sent, .. } = flight;
+            shared.peers.get(to).lags(now.since(sent));
+            let own = |torrent: &&Torrent| torrent.taker(piece) == Some(shared.config.rank);
+            let Some(torrent) = self.torrents.get(&id).filter(own) else { continue };
+            let market = Market { except: Some(to), ..Market::new(now, window, shared) };
+            if let Some(other) = self.choose(torrent, piece, market, shared) {
+                self.flights.take(to, flight.slot);
+                shared.peers.get(to).uncount(1);
+                self.abandon(&flight, shared, out);
+                shared.send(to, Body::Cancel { slot: flight.slot }, out);
+                self.request(now, id, piece, other, shared, out);
+            }
+        }
     }
 
     /// Endgame: nothing is left to ask for, so what lags is asked of a second peer too.
