@@ -178,7 +178,7 @@ mod tests {
         let shortfall = Shortfall { name: "lost".into(), missing: Some(7), why: Lack::NoHolder };
         let finish = Finish { outcome: Outcome::Incomplete, shortfalls: vec![shortfall] };
         vec![
-            Call::Publish { files: vec![file], wanted: vec!["f".into()], more: More::Follows },
+            Call::Publish { part: 0, files: vec![file], wanted: vec!["f".into()], more: More::Follows },
             Call::Join { wanted: vec![String::new(), "b".repeat(4000)] },
             Call::Hashes { torrent: TorrentId(1), first: PieceIndex(u32::MAX) },
             Call::Announce(report()),

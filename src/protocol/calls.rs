@@ -34,6 +34,8 @@ struct Outstanding<P> {
     attempts: u32,
     since: Time,
     repeat_at: Time,
+    /// The tracker has not heard it, and says so.
+    unheard: bool,
 }
 
 /// What a due call needs.
@@ -54,8 +56,6 @@ impl<P> Calls<P> {
     /// After the first, repeats follow in this part of the patience with a call, or of the time that it has taken so far:
     /// where the line is slow, repeats are what clogs it.
     const HASTE: u32 = 4;
-    /// The longest distance of repeats of a heavy call, in units of the patience with a call.
-    const LONGEST: u32 = 8;
     /// Where the tracker has said to wait, in units of the patience with a call.
     const TOLD_TO_WAIT: u32 = 2;
 
@@ -140,21 +140,24 @@ impl<P> Calls<P> {
             Acquaintance::Known => config.patience.call,
             Acquaintance::Presumed(_) => config.patience.call / Self::HASTE,
         };
-        self.outstanding = Some(Outstanding { pending, call, attempts: 1, since: now, repeat_at: now + wait });
+        self.outstanding =
+            Some(Outstanding { pending, call, attempts: 1, since: now, repeat_at: now + wait, unheard: false });
         message
     }
 
     /// Says the outstanding call again.
     pub(super) fn repeat(&mut self, now: Time, config: &Config, term: Term) -> Option<Message> {
-        let (sequence, heard) = (self.sequence, self.heard);
+        let sequence = self.sequence;
         self.outstanding.as_mut().map(|outstanding| {
             outstanding.attempts += 1;
-            // Where the tracker speaks, a heavy call may only take long to leave, and repeats take longer still.
-            let clogs = is_heavy(&outstanding.call) && now.since(heard) < config.patience.client;
-            let wait = config.patience.call.max(now.since(outstanding.since));
-            let longest = config.patience.call * Self::LONGEST;
-            outstanding.repeat_at = now + if clogs { wait.min(longest) } else { wait / Self::HASTE };
-            envelope(config, term, sequence, outstanding.call.clone())
+            outstanding.repeat_at = now + config.patience.call.max(now.since(outstanding.since)) / Self::HASTE;
+            let call = match &outstanding.call {
+                // A long call may only take its time to leave: a few words find out.
+                long if is_long(long) && !outstanding.unheard => Call::Again,
+                call => call.clone(),
+            };
+            outstanding.unheard = false;
+            envelope(config, term, sequence, call)
         })
     }
 
@@ -169,13 +172,18 @@ impl<P> Calls<P> {
         self.heard
     }
 
-    /// Takes an answer: what had been asked, where this answers the outstanding call. [`Answer::Wait`] keeps it open.
+    /// Takes an answer: what had been asked, where this answers the outstanding call. [`Answer::Wait`] keeps it
+    /// open, [`Answer::Unheard`] has it repeated in full.
     pub(super) fn answer(&mut self, now: Time, config: &Config, sequence: u32, answer: &Answer) -> Option<P> {
         let outstanding = self.outstanding.as_mut().filter(|_| sequence == self.sequence)?;
         if *answer == Answer::Wait {
             outstanding.attempts = 1;
             outstanding.since = now;
             outstanding.repeat_at = now + config.patience.call * Self::TOLD_TO_WAIT;
+            return None;
+        }
+        if *answer == Answer::Unheard {
+            outstanding.unheard = true;
             return None;
         }
         self.laborious = outstanding.attempts > 1;
@@ -209,10 +217,10 @@ impl<P> Calls<P> {
 }
 
 /// Whether a call may take long to leave on a slow line.
-fn is_heavy(call: &Call) -> bool {
-    const HEAVY: usize = 500;
+fn is_long(call: &Call) -> bool {
+    const LONG: usize = 200;
     match call {
-        Call::Publish { files, .. } => files.iter().map(|file| file.hashes.total_bytes()).sum::<usize>() > HEAVY,
+        Call::Publish { files, .. } => files.iter().map(|file| file.hashes.total_bytes()).sum::<usize>() > LONG,
         _ => false,
     }
 }

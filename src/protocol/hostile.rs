@@ -70,6 +70,7 @@ impl Liar {
     fn call(&mut self) -> Call {
         match self.dice.random_range(0..7) {
             0 => Call::Publish {
+                part: self.number() % 2,
                 files: vec![Publication {
                     name: ["f", "g", "h"][self.dice.random_range(0..3)].into(),
                     layout: Layout { pieces: self.number(), piece_length: self.number() },

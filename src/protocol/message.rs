@@ -100,9 +100,12 @@ pub type Version = u64;
 /// What a client asks of the tracker or tells it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Call {
-    /// What I own, with its hashes, in chunks; the last is answered by [`Answer::Start`] once all have spoken.
+    /// What I own, with its hashes, in chunks that `part` counts: 0 begins anew. The last is answered by
+    /// [`Answer::Start`] once all have spoken.
     /// The last chunk also says what will be wanted, so that all downloaders of a torrent can be told of each other.
-    Publish { files: Vec<Publication>, wanted: Vec<String>, more: More },
+    Publish { part: u32, files: Vec<Publication>, wanted: Vec<String>, more: More },
+    /// What I said under this number before, which is long. Answered as that is, or by [`Answer::Unheard`].
+    Again,
     /// I want these names. Answered by [`Answer::Joined`].
     Join { wanted: Vec<String> },
     /// The hashes of a torrent from `first` on. Answered by [`Answer::Hashes`].
@@ -230,6 +233,8 @@ pub enum Answer {
     Wait,
     /// Heard.
     Noted,
+    /// I have not heard what you said under this number: say it in full.
+    Unheard,
     /// I do not know you (I came back without memory): publish again.
     Unknown,
     /// The names of a [`Call::Join`], in its order, and who holds what.

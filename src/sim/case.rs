@@ -47,6 +47,9 @@ impl Case {
     /// The most pieces of any case.
     pub const PIECES: u32 = 150;
     const FILES: u64 = 5;
+    /// In bytes a second, slow hosts included. On a slower line one list of hashes takes longer than any patience that a
+    /// node has, so a live host cannot be told from a dead one.
+    const SLOWEST_LINE: u64 = 2_000;
 
     /// All that follows from a seed.
     #[must_use]
@@ -151,9 +154,12 @@ impl Case {
         let spread = if dice.percent(50) { latency } else { Duration::ZERO };
         let service = Duration::from_micros(dice.between(1, 5));
         let rate = dice.of_any_size(20_000, 10_000_000);
-        let (up, down) = (dice.percent(30).then_some(rate), dice.percent(30).then_some(rate));
+        let (up, down) = (dice.percent(30), dice.percent(30));
         let slow = if self.has(Kind::Slow) { self.victims(Kind::Slow, clients) } else { Vec::new() };
-        let slow = slow.into_iter().map(|rank| (rank, dice.one_of(&[3, 10, 100]))).collect();
+        let slow: Vec<(Rank, u32)> = slow.into_iter().map(|rank| (rank, dice.one_of(&[3, 10, 100]))).collect();
+        let most = slow.iter().map(|&(_, times)| u64::from(times)).max().unwrap_or(1);
+        let rate = rate.max(Self::SLOWEST_LINE * most);
+        let (up, down) = (up.then_some(rate), down.then_some(rate));
         Hardware { latency, spread, up, down, service, slow }
     }
 

@@ -109,6 +109,7 @@ fn size_of_call(call: &Call) -> u64 {
         Call::Publish { files, .. } => {
             files.iter().map(|file| (file.name.len() + file.hashes.total_bytes() + file.hashes.len()) as u64 + 12).sum()
         }
+        Call::Again => 1,
         Call::Join { wanted } => wanted.iter().map(|name| name.len() as u64 + 1).sum(),
         Call::Hashes { .. } => 8,
         Call::Announce(report) => size_of_report(report),
@@ -125,7 +126,7 @@ fn size_of_report(report: &Report) -> u64 {
 
 fn size_of_answer(answer: &Answer) -> u64 {
     match answer {
-        Answer::Start { .. } | Answer::Wait | Answer::Noted | Answer::Unknown => 1,
+        Answer::Start { .. } | Answer::Wait | Answer::Noted | Answer::Unheard | Answer::Unknown => 1,
         Answer::Joined { files, swarm } => {
             let files: usize = files
                 .iter()

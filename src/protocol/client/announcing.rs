@@ -15,7 +15,7 @@ use crate::protocol::{
 /// Something to be said to the tracker.
 #[derive(Clone, Debug)]
 pub(super) enum Pending {
-    Publish { item: usize, first: u32 },
+    Publish(Portion),
     Join { names: Vec<String> },
     Hashes { torrent: TorrentId },
     Announce { stretch: Range<usize>, need: Need },
@@ -43,6 +43,15 @@ impl Pending {
     }
 }
 
+/// A part of what is published: which one it is, where it begins, and about how many bytes it may take.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Portion {
+    part: u32,
+    item: usize,
+    first: u32,
+    budget: usize,
+}
+
 /// A file to publish.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Item {
@@ -54,6 +63,8 @@ pub(super) enum Item {
 
 /// About how many bytes a call or an answer may take.
 const CHUNK: usize = 900 * 1024;
+/// The same for what is said to a tracker that has not spoken yet.
+const FIRST_WORDS: usize = 200;
 /// Pieces in one report, at most.
 const REPORTED: usize = 50_000;
 
@@ -70,7 +81,11 @@ impl Download {
         self.items = owned.chain(downloaded).collect();
         match &self.catalog.refusal {
             Some(reason) => self.calls.want(Pending::Abort { outcome: Outcome::BadInput, reason: reason.clone() }),
-            None => self.calls.want(Pending::Publish { item: 0, first: 0 }),
+            None => {
+                // It may be dead, or this line slow: what is said first should cost little.
+                let budget = if self.calls.strangers() > 0 { FIRST_WORDS } else { CHUNK };
+                self.calls.want(Pending::Publish(Portion { part: 0, item: 0, first: 0, budget }));
+            }
         }
     }
 
@@ -150,18 +165,18 @@ impl Download {
 
     fn call(&self, pending: &Pending, shared: &Shared, out: &mut Outbox) -> Call {
         match pending {
-            Pending::Publish { item, first } => {
-                if (*item, *first) == (0, 0) {
+            Pending::Publish(portion) => {
+                if portion.part == 0 {
                     let count = |length: usize| u32::try_from(length).unwrap_or(u32::MAX);
                     let (owned, wanted) = (count(self.catalog.owned.len()), count(self.catalog.wanted.len()));
                     out.tell(Observed::Init { owned, wanted });
                 }
-                let (files, next) = self.publications(*item, *first);
+                let (files, next) = self.publications(*portion);
                 let (wanted, more) = match next {
                     Some(_) => (Vec::new(), More::Follows),
                     None => (self.intended(), More::Done),
                 };
-                Call::Publish { files, wanted, more }
+                Call::Publish { part: portion.part, files, wanted, more }
             }
             Pending::Join { names } => Call::Join { wanted: names.clone() },
             Pending::Hashes { torrent } => {
@@ -196,9 +211,11 @@ impl Download {
         self.catalog.wanted.iter().take_while(fits).cloned().collect()
     }
 
-    /// A chunk of what is published, beginning at a piece of an item, and where the next chunk begins.
-    fn publications(&self, item: usize, first: u32) -> (Vec<Publication>, Option<(usize, u32)>) {
-        let (mut files, mut budget, mut first) = (Vec::new(), CHUNK, first);
+    /// A portion of what is published, and which one comes after it.
+    fn publications(&self, portion: Portion) -> (Vec<Publication>, Option<Portion>) {
+        let Portion { part, item, mut first, mut budget } = portion;
+        let mut files = Vec::new();
+        let next = |item, first| Some(Portion { part: part + 1, item, first, budget: CHUNK });
         for index in item..self.items.len() {
             let (name, layout, claim, hashes) = self.published(self.items[index]);
             let chunk = hashes.chunk(first, budget);
@@ -206,11 +223,11 @@ impl Download {
             budget = budget.saturating_sub(chunk.total_bytes() + 4 * chunk.len() + name.len() + 32);
             files.push(Publication { name: name.to_owned(), layout, claim, first: PieceIndex(first), hashes: chunk });
             if end < layout.pieces {
-                return (files, Some((index, end)));
+                return (files, next(index, end));
             }
             first = 0;
             if budget == 0 && index + 1 < self.items.len() {
-                return (files, Some((index + 1, 0)));
+                return (files, next(index + 1, 0));
             }
         }
         (files, None)
@@ -234,10 +251,10 @@ impl Download {
         let Some(pending) = self.calls.answer(now, &shared.config, sequence, &answer) else { return };
         match (pending, answer) {
             (_, Answer::Unknown) => self.register(now),
-            (Pending::Publish { .. }, Answer::Start { torrents }) => self.started(&torrents, shared, out),
-            (Pending::Publish { item, first }, Answer::Noted) => {
-                if let (_, Some((item, first))) = self.publications(item, first) {
-                    self.calls.want(Pending::Publish { item, first });
+            (Pending::Publish(_), Answer::Start { torrents }) => self.started(&torrents, shared, out),
+            (Pending::Publish(portion), Answer::Noted) => {
+                if let (_, Some(next)) = self.publications(portion) {
+                    self.calls.want(Pending::Publish(next));
                 }
             }
             (Pending::Join { names }, Answer::Joined { files, swarm }) => {

@@ -174,8 +174,9 @@ impl Client {
             Heard::Reborn => {
                 self.download.peer_gone(from, &mut self.shared, out);
                 self.upload.forget(from);
-                // A tracker in a new life has forgotten all of us.
-                if from == self.shared.tracker() && matches!(self.end, End::Running) {
+                // A tracker in a new life has forgotten all that it was told in this term.
+                let known = from == self.shared.tracker() && self.download.calls.strangers() == 0;
+                if known && matches!(self.end, End::Running) {
                     self.download.register(now);
                 }
                 self.download.fill(now, &mut self.shared, out);

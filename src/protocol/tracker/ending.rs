@@ -52,14 +52,17 @@ impl Tracker {
     }
 
     fn check_gathering(&mut self, now: Time, until: Time, out: &mut Outbox) {
-        let absent: Vec<Rank> = self
+        let absent: Vec<(Rank, Time)> = self
             .roster
             .live()
             .filter(|(_, client)| client.presence != Presence::Registered)
-            .map(|(rank, _)| rank)
+            .map(|(rank, client)| (rank, client.heard))
             .collect();
-        for rank in absent {
-            if now >= until {
+        let patience = &self.config.patience;
+        let (silence, latest) = (patience.client, until + patience.start);
+        for (rank, heard) in absent {
+            // Who lives may have much to publish on a slow line.
+            if now >= latest || (now >= until && now.since(heard) >= silence) {
                 self.mark_lost(rank, out);
             } else {
                 self.send(rank, Body::Ping, out);

@@ -187,6 +187,9 @@ impl Tracker {
         if sequence < client.sequence {
             return;
         }
+        if call == Call::Again && sequence > client.sequence {
+            return self.answer(from, sequence, Answer::Unheard, out);
+        }
         let repeat = if sequence == client.sequence { Repeat::Yes } else { Repeat::No };
         client.sequence = sequence;
         self.lossy |= repeat == Repeat::Yes;
@@ -200,9 +203,16 @@ impl Tracker {
             (_, Phase::Stopping { ending, outcome, .. }) if stopped || ending == Ending::GivenUp => {
                 self.send(from, Body::Stop { outcome, ending }, out)
             }
-            (Call::Publish { files, wanted, more }, _) => {
-                self.roster.entry(from).intends = wanted;
-                self.publish(now, from, sequence, repeat, (files, more), out);
+            (Call::Publish { part, files, wanted, more }, _) => {
+                let client = self.roster.entry(from);
+                (client.intends, client.more) = (wanted, Some(more));
+                self.publish(now, from, sequence, repeat, (part, files, more), out);
+            }
+            (Call::Again, _) => {
+                // Only publications are long.
+                if let Some(more) = self.roster.entry(from).more {
+                    self.publish(now, from, sequence, Repeat::Yes, (0, Vec::new(), more), out);
+                }
             }
             (Call::Abort { outcome, reason }, _) => self.abort(now, from, sequence, (outcome, reason), out),
             _ if !registered => self.answer(from, sequence, Answer::Unknown, out),

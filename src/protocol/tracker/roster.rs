@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::metainfo::TorrentId;
-use crate::protocol::{Finish, Incarnation, Outcome, Rank, Time, Traffic};
+use crate::protocol::{Finish, Incarnation, More, Outcome, Rank, Time, Traffic};
 
 /// The clients of a swarm, by rank.
 #[derive(Debug, Default)]
@@ -30,6 +30,8 @@ pub(super) struct Client {
     pub(super) published: Vec<Option<TorrentId>>,
     /// The names that it said it would want.
     pub(super) intends: Vec<String>,
+    /// Whether its last part of a publication was the last of all.
+    pub(super) more: Option<More>,
     /// A file whose chunks still arrive.
     pub(super) publishing: Option<String>,
     /// The call that is answered when all have spoken.

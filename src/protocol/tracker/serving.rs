@@ -25,15 +25,17 @@ impl Tracker {
         from: Rank,
         sequence: u32,
         repeat: Repeat,
-        (files, more): (Vec<Publication>, More),
+        (part, files, more): (u32, Vec<Publication>, More),
         out: &mut Outbox,
     ) {
         if repeat == Repeat::No {
             let client = self.roster.entry(from);
-            if client.presence != Presence::Arrived {
+            if part == 0 {
                 client.presence = Presence::Arrived;
                 client.published.clear();
                 client.publishing = None;
+            } else if client.presence != Presence::Arrived {
+                return self.answer(from, sequence, Answer::Unknown, out);
             }
             for file in &files {
                 self.publish_one(from, file, out);
