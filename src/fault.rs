@@ -82,7 +82,6 @@ impl Subject {
             Body::Request { torrent, piece, .. } => (6, u64::from(torrent.0) << 32 | u64::from(piece.0)),
             Body::Reject { slot, .. } => (7, u64::from(slot.tag())),
             Body::Cancel { slot } => (8, u64::from(slot.tag())),
-            Body::Have { .. } => (9, 0),
         };
         Self::Control { kind, identity }
     }

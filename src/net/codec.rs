@@ -214,10 +214,9 @@ mod tests {
             Body::Ping,
             Body::Stop { outcome: Outcome::Disk, ending: Ending::GivenUp },
             Body::Exit { outcome: Outcome::Bug },
-            Body::Request { slot, torrent, piece, manner: Manner::Insistent, news: news.clone() },
+            Body::Request { slot, torrent, piece, manner: Manner::Insistent, news },
             Body::Reject { slot, reason: Reason::Elsewhere, holders: vec![Rank(1), Rank(2)] },
             Body::Cancel { slot },
-            Body::Have { news },
         ];
         bodies.extend(calls().into_iter().map(|call| Body::Call { sequence: 5, call }));
         bodies.extend(answers().into_iter().map(|answer| Body::Answer { sequence: 1 << 31, answer }));

@@ -29,7 +29,7 @@ pub struct Config {
 pub struct Policy {
     /// A client announces after so many new pieces.
     pub announce_every: u32,
-    /// How many pieces a client has in flight at most.
+    /// How many pieces a client has in flight at most, apart from those that lag, of which there may be as many again.
     pub window_pieces: u32,
     /// How many bytes a client has in flight at most, though at least two pieces.
     pub window_bytes: u64,

@@ -106,7 +106,6 @@ impl Liar {
     }
 
     fn body(&mut self) -> Body {
-        let news = |liar: &mut Self| News { held: vec![liar.pieces()] };
         match self.dice.random_range(0..9) {
             0 | 1 => Body::Call { sequence: self.number() % 50, call: self.call() },
             2 => Body::Pong,
@@ -117,11 +116,10 @@ impl Liar {
                 torrent: self.torrent(),
                 piece: PieceIndex(self.number()),
                 manner: Manner::Willing,
-                news: news(self),
+                news: News { held: vec![self.pieces()] },
             },
             7 => Body::Reject { slot: self.slot(), reason: Reason::Elsewhere, holders: vec![self.rank()] },
-            _ => [Body::Cancel { slot: self.slot() }, Body::Have { news: news(self) }][self.dice.random_range(0..2)]
-                .clone(),
+            _ => Body::Cancel { slot: self.slot() },
         }
     }
 

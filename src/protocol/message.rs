@@ -38,14 +38,13 @@ pub enum Body {
     Stop { outcome: Outcome, ending: Ending },
     /// Tracker to client: leave with this outcome.
     Exit { outcome: Outcome },
-    /// Peer to peer: send me this piece, under this slot. `news` is what I hold since I last told you.
+    /// Peer to peer: send me this piece, under this slot. `news` is what I hold since I last told you (BEP 3's `have`,
+    /// in batches).
     Request { slot: Slot, torrent: TorrentId, piece: PieceIndex, manner: Manner, news: News },
     /// Peer to peer: you will not get it from me now (BEP 6).
     Reject { slot: Slot, reason: Reason, holders: Vec<Rank> },
     /// Peer to peer: I no longer need what I asked for.
     Cancel { slot: Slot },
-    /// Peer to peer: what I hold since I last told you (BEP 3's `have`, in batches).
-    Have { news: News },
 }
 
 /// Why a run ends.

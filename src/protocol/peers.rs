@@ -9,6 +9,9 @@ use super::{Incarnation, Rank, Slot, Time};
 #[derive(Debug, Default)]
 pub(super) struct Peers {
     peers: BTreeMap<Rank, Peer>,
+    usual_service: Option<Duration>,
+    /// How many pieces have come.
+    measured: u32,
 }
 
 /// What is known of one other client.
@@ -25,6 +28,8 @@ pub(super) struct Peer {
     pub(super) in_flight: u16,
     /// Smoothed time from a request to its piece (an eighth of each new sample, as TCP's SRTT, RFC 6298).
     service: Option<Duration>,
+    /// For how long it has owed a piece that lags, since its last good one.
+    behind: Duration,
     /// Rounds in a row without a good piece: no answer, nothing held, a bad piece.
     barren: Rounds,
     /// Of these, the ones since it last proved that it lives: what its rest grows with.
@@ -66,6 +71,9 @@ struct Blame {
 }
 
 impl Peers {
+    /// What is usual is looked at after each of so many pieces, then after every so many.
+    const SAMPLE: u32 = 16;
+
     /// What is known of a peer; a new one is taken to be well.
     pub(super) fn get(&mut self, rank: Rank) -> &mut Peer {
         self.peers.entry(rank).or_default()
@@ -83,19 +91,20 @@ impl Peers {
         }
     }
 
-    /// The shortest service time of all.
-    pub(super) fn best_service(&self) -> Option<Duration> {
-        self.peers.values().filter_map(|peer| peer.service).min()
+    /// The usual time from a request to its piece: the median of all peers, so that a few slow ones do not hide
+    /// themselves.
+    pub(super) fn usual_service(&self) -> Option<Duration> {
+        self.usual_service
     }
 
-    /// The mean service time of all.
-    pub(super) fn mean_service(&self) -> Option<Duration> {
-        let (sum, count) = self
-            .peers
-            .values()
-            .filter_map(|peer| peer.service)
-            .fold((Duration::ZERO, 0), |(sum, count), service| (sum + service, count + 1));
-        (count > 0).then(|| sum / count)
+    /// Looks again at what is usual, after a piece has come.
+    pub(super) fn measure(&mut self) {
+        self.measured += 1;
+        if self.measured < Self::SAMPLE || self.measured.is_multiple_of(Self::SAMPLE) {
+            let mut services: Vec<Duration> = self.peers.values().filter_map(|peer| peer.service).collect();
+            let middle = services.len().saturating_sub(1) / 2;
+            self.usual_service = (!services.is_empty()).then(|| *services.select_nth_unstable(middle).1);
+        }
     }
 
     /// Who is thought to be silent.
@@ -128,7 +137,7 @@ pub(super) enum Heard {
 }
 
 impl Peer {
-    /// Slower than this against the best, and it is asked for one piece at a time.
+    /// So many times slower than is usual, and it is asked for one piece at a time.
     const SLOW: u32 = 4;
     /// Below this nobody is slow: it is the scheduler's noise.
     const NEVER_SLOW: Duration = Duration::from_millis(20);
@@ -179,16 +188,24 @@ impl Peer {
     }
 
     /// Whether it may be asked for one more piece, of `window` at most.
-    pub(super) fn may_be_asked(&self, now: Time, window: u16, best: Option<Duration>) -> bool {
-        now >= self.rest_until && self.in_flight < self.allowance(window, best)
+    pub(super) fn may_be_asked(&self, now: Time, window: u16, usual: Option<Duration>) -> bool {
+        now >= self.rest_until && self.in_flight < self.allowance(window, usual)
     }
 
-    fn allowance(&self, window: u16, best: Option<Duration>) -> u16 {
-        let slow = match (self.service, best) {
-            (Some(own), Some(best)) => own > Self::NEVER_SLOW && own > best * Self::SLOW,
+    fn allowance(&self, window: u16, usual: Option<Duration>) -> u16 {
+        let slow = match (self.service, usual) {
+            (own, Some(usual)) => {
+                let own = own.unwrap_or_default().max(self.behind);
+                own > Self::NEVER_SLOW && own > usual * Self::SLOW
+            }
             _ => false,
         };
-        if slow || self.strained || self.fruitless > 2 { 1 } else { window.min(Slot::PER_PEER) }
+        match self.service {
+            _ if slow || self.strained || self.fruitless > 2 => 1,
+            // It may be slow: that is found out with half the window.
+            None => (window / 2).max(1),
+            Some(_) => window.min(Slot::PER_PEER),
+        }
     }
 
     /// The less, the better it is to ask this peer. Doubtful ones come last. Then the load decides: what it has served,
@@ -215,6 +232,11 @@ impl Peer {
         self.uncounted = self.uncounted.saturating_sub(pieces);
     }
 
+    /// It has not sent a piece that it was asked for so long ago: it takes that long at least.
+    pub(super) fn lags(&mut self, age: Duration) {
+        self.behind = self.behind.max(age);
+    }
+
     /// So long after it was asked for a piece that it held, the piece came.
     pub(super) fn took(&mut self, after: Duration) {
         self.service = Some(match self.service {
@@ -225,6 +247,7 @@ impl Peer {
 
     /// It sent a good piece.
     pub(super) fn served(&mut self, now: Time) {
+        self.behind = Duration::ZERO;
         self.fruitless = 0;
         self.strained = false;
         for rounds in [&mut self.barren, &mut self.busy, &mut self.late] {

@@ -188,7 +188,7 @@ mod tests {
     #[test]
     fn ties_fall_by_the_order_that_was_given() {
         let mut picker = PiecePicker::new(Picking::RarestFirst, vec![2, 0, 3, 1], &Bitfield::none(4));
-        [0, 1, 2, 2, 3].map(|piece| picker.gained_holder(PieceIndex(piece)));
+        [0, 1, 2, 2, 3].into_iter().for_each(|piece| picker.gained_holder(PieceIndex(piece)));
         assert_eq!(picks(&picker), [0, 3, 1, 2]);
     }
 

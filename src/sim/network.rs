@@ -100,7 +100,6 @@ pub(super) fn size(message: &Message) -> u64 {
             Body::Answer { answer, .. } => size_of_answer(answer),
             Body::Request { news, .. } => 8 + size_of_news(news),
             Body::Reject { holders, .. } => 4 + holders.len() as u64,
-            Body::Have { news } => size_of_news(news),
             Body::Cancel { .. } | Body::Pong | Body::Ping | Body::Stop { .. } | Body::Exit { .. } => 2,
         }
 }

@@ -267,7 +267,7 @@ fn a_flood_of_requests_breaks_the_window() {
     let script = |rank| {
         let expect =
             |index| Decision::Expect { from: SEED, slot: Slot::new(index, 0), torrent: TORRENT, piece: PieceIndex(0) };
-        if rank == LEECHER { (0..11).map(expect).collect() } else { Vec::new() }
+        if rank == LEECHER { (0..21).map(expect).collect() } else { Vec::new() }
     };
     assert_eq!(broken(&scenario(), script), Some(Invariant::Flight));
 }

@@ -129,6 +129,7 @@ impl Download {
         if source == Source::Holder {
             peer.took(now.since(sent));
         }
+        shared.peers.measure();
         shared.holdings.insert(torrent, piece, from);
         out.tell(Observed::Received { torrent, piece, from });
         self.starving = None;

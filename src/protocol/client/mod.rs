@@ -224,12 +224,6 @@ impl Client {
                 download.rejected(now, from, slot, (reason, holders), shared, out);
             }
             Body::Cancel { slot } => upload.cancel(from, slot),
-            Body::Have { news } => {
-                if !download.news(from, &news) {
-                    out.tell(Observed::Misbehaved { from, how: "has pieces past a torrent's end".into() });
-                }
-                download.fill(now, shared, out);
-            }
             Body::Call { .. } | Body::Pong => {
                 out.tell(Observed::Misbehaved { from, how: "took this client for a tracker".into() });
             }

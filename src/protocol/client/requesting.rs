@@ -13,32 +13,32 @@ use crate::protocol::{Body, Decision, Manner, Observed, Outbox, Rank, Slot, Time
 const RAREST: usize = 64;
 /// What a peer is told of our journal in one request, at most; it has the rest from the tracker.
 const NEWS: usize = 512;
-/// A request this old, against the mean, is made a second time when nothing else is left to ask.
-const OVERDUE: u32 = 4;
-/// Younger than this no request is made a second time.
-const NEVER_OVERDUE: Duration = Duration::from_millis(100);
+/// A request lags after so many times what is usual.
+const LAGGING: u32 = 4;
+/// Younger than this no request lags.
+const NEVER_LAGGING: Duration = Duration::from_millis(20);
 
 /// Who may be asked at a moment.
 #[derive(Clone, Copy, Debug)]
 struct Market {
     now: Time,
     window: u16,
-    /// The best service time of all peers.
-    best: Option<Duration>,
+    /// How long a piece usually takes.
+    usual: Option<Duration>,
     /// Who is not asked, because it has been.
     except: Option<Rank>,
 }
 
 impl Market {
     fn new(now: Time, window: u16, shared: &Shared) -> Self {
-        Self { now, window, best: shared.peers.best_service(), except: None }
+        Self { now, window, usual: shared.peers.usual_service(), except: None }
     }
 
     /// How good it is to ask a peer, the less the better; nothing where it may not be asked.
     fn score(&self, rank: Rank, downloaders: u32, shared: &Shared) -> Option<(u8, u64)> {
         match shared.peers.find(rank) {
             _ if self.except == Some(rank) => None,
-            Some(peer) if !peer.may_be_asked(self.now, self.window, self.best) => None,
+            Some(peer) if !peer.may_be_asked(self.now, self.window, self.usual) => None,
             Some(peer) => Some(peer.score(self.now, downloaders)),
             None => Some((0, 0)),
         }
@@ -52,17 +52,31 @@ impl Download {
             return;
         }
         let window = self.window(shared);
+        self.turn_from_laggards(now, window, shared, out);
         let market = Market::new(now, window, shared);
-        while self.flights.len() < usize::from(window) {
+        while self.has_room(now, window, shared) {
             let Some((torrent, piece, to)) = self.pick(market, shared) else { break };
             self.request(now, torrent, piece, to, shared, out);
         }
-        if self.flights.len() < usize::from(window) {
+        if self.has_room(now, window, shared) {
             self.ask_twice(now, window, shared, out);
         }
         if self.is_idle(shared) {
             self.starving.get_or_insert(now);
         }
+    }
+
+    /// Whether one more piece may be in flight. Requests that lag do not count, so that a slow peer does not hold up what
+    /// the others could send; there are never more of them than of the rest.
+    fn has_room(&self, now: Time, window: u16, shared: &Shared) -> bool {
+        let lagging = self.lagging_after(shared);
+        let brisk = self.flights.iter().filter(|flight| now.since(flight.sent) < lagging).count();
+        brisk < usize::from(window) && self.flights.len() < 2 * usize::from(window)
+    }
+
+    /// After how long a request lags: several times what is usual.
+    fn lagging_after(&self, shared: &Shared) -> Duration {
+        (shared.peers.usual_service().unwrap_or_default() * LAGGING).max(NEVER_LAGGING)
     }
 
     /// Whether something is lacked and nothing is to be expected from what is in flight.
@@ -161,36 +175,53 @@ impl Download {
         out.tell(Observed::Requested { torrent: id, piece, to });
     }
 
-    /// Endgame: nothing is left to ask for, so what is long overdue is asked of a second peer too.
+    /// Notes which peers lag behind what is usual, and asks others for what this client is to take first: those that wait
+    /// for it here must not wait for a slow seed.
+    fn turn_from_laggards(&mut self, now: Time, window: u16, shared: &mut Shared, out: &mut Outbox) {
+        if shared.peers.usual_service().is_none() {
+            return;
+        }
+        let lagging = self.lagging_after(shared);
+        let lags = |flight: &&Flight| flight.source == Source::Holder && now.since(flight.sent) >= lagging;
+        let late: Vec<Flight> = self.flights.iter().filter(lags).copied().collect();
+        for flight in late {
+            let Flight { to, torrent: id, piece, sent, .. } = flight;
+            shared.peers.get(to).lags(now.since(sent));
+            let own = |torrent: &&Torrent| torrent.taker(piece) == Some(shared.config.rank);
+            let Some(torrent) = self.torrents.get(&id).filter(own) else { continue };
+            let market = Market { except: Some(to), ..Market::new(now, window, shared) };
+            if let Some(other) = self.choose(torrent, piece, market, shared) {
+                self.flights.take(to, flight.slot);
+                shared.peers.get(to).uncount(1);
+                self.abandon(&flight, shared, out);
+                shared.send(to, Body::Cancel { slot: flight.slot }, out);
+                self.request(now, id, piece, other, shared, out);
+            }
+        }
+    }
+
+    /// Endgame: nothing is left to ask for, so what lags is asked of a second peer too.
     fn ask_twice(&mut self, now: Time, window: u16, shared: &mut Shared, out: &mut Outbox) {
-        let Some(overdue) = self.overdue_since(now, shared) else { return };
-        let late: Vec<Flight> = self.flights.iter().filter(|flight| flight.sent <= overdue).copied().collect();
+        let lagging = self.lagging_after(shared);
+        let late = self.flights.iter().filter(|flight| now.since(flight.sent) >= lagging);
+        let late: Vec<Flight> = late.copied().collect();
         for flight in late {
             let Flight { torrent: id, piece, .. } = flight;
             let carriers = self.flights.iter().filter(|other| other.torrent == id && other.piece == piece).count();
             let Some(torrent) = self.torrents.get(&id).filter(|_| carriers == 1) else { continue };
             let market = Market { except: Some(flight.to), ..Market::new(now, window, shared) };
             let second = self.choose(torrent, piece, market, shared);
-            if let Some(to) = second.filter(|_| self.flights.len() < usize::from(window)) {
+            if let Some(to) = second.filter(|_| self.has_room(now, window, shared)) {
                 self.request(now, id, piece, to, shared, out);
             }
         }
     }
 
-    fn overdue_since(&self, now: Time, shared: &Shared) -> Option<Time> {
-        let limit = (shared.peers.mean_service()? * OVERDUE).max(NEVER_OVERDUE);
-        now.0.checked_sub(u64::try_from(limit.as_nanos()).ok()?).map(Time)
-    }
-
-    /// When the next request becomes overdue, where that matters.
-    fn next_overdue(&self, now: Time, shared: &Shared) -> Option<Time> {
-        if self.open.iter().any(|id| self.torrents[id].picker.pickable().count() > 0) {
-            return None;
-        }
-        let limit = (shared.peers.mean_service()? * OVERDUE).max(NEVER_OVERDUE);
-        let due = self.flights.iter().map(|flight| flight.sent + limit).min()?;
+    /// When the next request begins to lag: then its slot is free, or it is made a second time.
+    fn next_lagging(&self, now: Time, shared: &Shared) -> Option<Time> {
+        let lagging = self.lagging_after(shared);
         // Once it is past, only an event can change anything.
-        (due > now).then_some(due)
+        self.flights.iter().map(|flight| flight.sent + lagging).filter(|&time| time > now).min()
     }
 
     /// Gives up the requests whose deadline has come. A peer that said something since it was asked lost a message; one
@@ -250,7 +281,8 @@ impl Download {
             return None;
         }
         let rest = shared.peers.next_rest_end(now);
-        let times = [self.flights.next_deadline(), self.next_overdue(now, shared), rest, self.starving];
+        let lagging = self.next_lagging(now, shared);
+        let times = [self.flights.next_deadline(), lagging, rest, self.starving];
         times.into_iter().flatten().min()
     }
 }

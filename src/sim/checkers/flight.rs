@@ -15,7 +15,8 @@ impl Flight {
     pub(super) fn new(scenario: &Scenario) -> Self {
         Self {
             expected: vec![Vec::new(); scenario.catalogs.len()],
-            window: scenario.policy.window_pieces.max(2) as usize,
+            // As many again where peers are slow.
+            window: 2 * scenario.policy.window_pieces.max(2) as usize,
         }
     }
 
