@@ -15,6 +15,9 @@ pub(super) struct Flight {
     pub(super) source: Source,
     pub(super) sent: Time,
     pub(super) deadline: Time,
+    /// It was made in place of one that lagged, and is waited for to its deadline: between two that are both silent, a
+    /// client would turn to and fro for ever and find neither of them silent.
+    pub(super) substitute: bool,
 }
 
 /// Why a peer was asked.
@@ -44,6 +47,13 @@ impl Flights {
 
     pub(super) fn add(&mut self, flight: Flight) {
         self.flights.push(flight);
+    }
+
+    /// The last one was made in place of one that lagged.
+    pub(super) fn mark_substitute(&mut self) {
+        if let Some(last) = self.flights.last_mut() {
+            last.substitute = true;
+        }
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &Flight> {

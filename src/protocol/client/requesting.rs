@@ -169,7 +169,7 @@ impl Download {
         peer.asked();
         let news = shared.holdings.news(told.max(journal.saturating_sub(NEWS))..journal, to);
         let source = if torrent.is_held_by(to, piece) { Source::Holder } else { Source::Taker };
-        self.flights.add(Flight { to, slot, torrent: id, piece, source, sent: now, deadline });
+        self.flights.add(Flight { to, slot, torrent: id, piece, source, sent: now, deadline, substitute: false });
         out.push(Decision::Expect { from: to, slot, torrent: id, piece });
         shared.send(to, Body::Request { slot, torrent: id, piece, manner, news }, out);
         out.tell(Observed::Requested { torrent: id, piece, to });
@@ -182,7 +182,9 @@ impl Download {
             return;
         }
         let lagging = self.lagging_after(shared);
-        let lags = |flight: &&Flight| flight.source == Source::Holder && now.since(flight.sent) >= lagging;
+        let lags = |flight: &&Flight| {
+            flight.source == Source::Holder && !flight.substitute && now.since(flight.sent) >= lagging
+        };
         let late: Vec<Flight> = self.flights.iter().filter(lags).copied().collect();
         for flight in late {
             let Flight { to, torrent: id, piece, sent, .. } = flight;
@@ -196,6 +198,7 @@ impl Download {
                 self.abandon(&flight, shared, out);
                 shared.send(to, Body::Cancel { slot: flight.slot }, out);
                 self.request(now, id, piece, other, shared, out);
+                self.flights.mark_substitute();
             }
         }
     }
