@@ -11,7 +11,7 @@ pub enum Outcome {
     Complete,
     /// Complete, but ranks were lost on the way.
     RanksLost,
-    /// Interrupted; can be resumed.
+    /// Interrupted: what is complete stays.
     Interrupted,
     /// The time limit came first.
     TimeLimit,
@@ -50,7 +50,7 @@ impl Outcome {
         match self {
             Self::Complete => "complete and verified",
             Self::RanksLost => "complete, but ranks were lost",
-            Self::Interrupted => "interrupted, can be resumed",
+            Self::Interrupted => "interrupted",
             Self::TimeLimit => "time limit reached",
             Self::Incomplete => "incomplete: needs a seed",
             Self::BadInput => "bad input",

@@ -284,6 +284,15 @@ impl Download {
         self.starving = None;
     }
 
+    /// Whether a wanted file is not complete and in place.
+    pub(super) fn lacks_anything(&self) -> bool {
+        let closed = |name: &String| {
+            let mut torrents = self.torrents.values();
+            torrents.any(|torrent| torrent.name == *name && torrent.state == State::Closed)
+        };
+        !self.catalog.wanted.iter().all(closed)
+    }
+
     /// How the download ended, with what is missing. `shortage`: whether what is missing now could not be had, or was
     /// only not waited for.
     pub(super) fn finish(&self, shortage: Shortage, shared: &Shared) -> Finish {

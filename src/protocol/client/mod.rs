@@ -250,7 +250,11 @@ impl Client {
 
     fn drained(&mut self, traffic: Traffic) {
         if let End::Draining { outcome, shortage } = self.end {
-            let finish = self.download.finish(shortage, &self.shared);
+            let mut finish = self.download.finish(shortage, &self.shared);
+            if shortage == Shortage::CutShort && self.download.lacks_anything() {
+                // It ended as the run did.
+                finish.outcome = finish.outcome.max(outcome);
+            }
             self.end = End::Drained { outcome: outcome.max(finish.outcome) };
             self.download.calls.want(Pending::Drained { finish, traffic });
         }
