@@ -8,6 +8,8 @@ mod download;
 mod flight;
 mod requesting;
 mod shared;
+#[cfg(test)]
+mod stories;
 mod takers;
 mod torrent;
 mod upload;
