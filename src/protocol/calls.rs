@@ -53,6 +53,8 @@ impl<P> Calls<P> {
     /// Fewer repeats than this prove nothing: of three messages in ten that are lost, each way, an answer fails to come
     /// half the time.
     const FEW: u32 = 8;
+    /// The numbers of one life.
+    const OF_A_LIFE: u32 = 1 << 20;
     /// After the first, repeats follow in this part of the patience with a call, or of the time that it has taken so far:
     /// where the line is slow, repeats are what clogs it.
     const HASTE: u32 = 4;
@@ -66,7 +68,8 @@ impl<P> Calls<P> {
     pub(super) fn new(life: Incarnation) -> Self {
         let first = life == Incarnation::default();
         Self {
-            sequence: 0,
+            // An answer to an earlier life must not pass for one to this.
+            sequence: life.0.saturating_mul(Self::OF_A_LIFE),
             queue: VecDeque::new(),
             outstanding: None,
             heard: Time::ZERO,

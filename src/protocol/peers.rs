@@ -216,6 +216,11 @@ impl Peer {
         (doubt, u64::from(self.load) + u64::from(self.uncounted) * u64::from(downloaders.max(1)))
     }
 
+    /// Whether there is reason to ask others first.
+    pub(super) fn is_doubtful(&self, now: Time) -> bool {
+        self.is_blamed(now) || self.fruitless > 2 || self.suspected
+    }
+
     /// It was asked for a piece.
     pub(super) fn asked(&mut self) {
         self.in_flight += 1;

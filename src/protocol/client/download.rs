@@ -220,7 +220,7 @@ impl Download {
             let others = |rank: &Rank| *rank != shared.config.rank && rank.0 < shared.config.world;
             holders.into_iter().filter(others).for_each(|rank| torrent.has(rank, piece));
             if reason == Reason::Elsewhere {
-                torrent.note_sent_on(piece);
+                torrent.note_sent_on(piece, from);
             }
         }
         self.give_back(&flight, shared);
@@ -270,6 +270,7 @@ impl Download {
             return;
         }
         if let Some(torrent) = self.torrents.get_mut(&torrent) {
+            torrent.came_to_nothing(piece, flight.to);
             torrent.picker.put_back(piece);
         }
     }

@@ -87,6 +87,12 @@ impl Client {
         }
     }
 
+    /// Whether it has not been told to stop.
+    #[must_use]
+    pub fn is_running(&self) -> bool {
+        matches!(self.end, End::Running)
+    }
+
     /// Whether it waits for the driver to drain.
     #[must_use]
     pub fn is_draining(&self) -> bool {

@@ -192,7 +192,8 @@ impl Download {
             let own = |torrent: &&Torrent| torrent.taker(piece) == Some(shared.config.rank);
             let Some(torrent) = self.torrents.get(&id).filter(own) else { continue };
             let market = Market { except: Some(to), ..Market::new(now, window, shared) };
-            if let Some(other) = self.choose(torrent, piece, market, shared) {
+            let sound = |rank: &Rank| shared.peers.find(*rank).is_none_or(|peer| !peer.is_doubtful(now));
+            if let Some(other) = self.choose(torrent, piece, market, shared).filter(sound) {
                 self.flights.take(to, flight.slot);
                 shared.peers.get(to).uncount(1);
                 self.abandon(&flight, shared, out);

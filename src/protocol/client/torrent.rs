@@ -22,6 +22,8 @@ pub(super) struct Torrent {
     /// Pieces of which a bad copy came.
     corrupt: BTreeSet<PieceIndex>,
     /// Pieces for which a seed sent us to somebody else.
+    /// The seed that did, while it does not count as a holder of the piece.
+    sent_on_by: BTreeMap<PieceIndex, Rank>,
     sent_on: BTreeSet<PieceIndex>,
 }
 
@@ -53,8 +55,8 @@ impl Torrent {
         let mut picker = PiecePicker::new(config.policy.picking, order, &Bitfield::all(layout.pieces));
         let others = |piece: &PieceIndex| takers.of(*piece).is_some_and(|taker| taker != config.rank);
         (0..layout.pieces).map(PieceIndex).filter(others).for_each(|piece| picker.gained_holder(piece));
-        let (hashes, holders, corrupt, sent_on) = Default::default();
-        Self { name, layout, hashes, picker, takers, state: State::Open, holders, corrupt, sent_on }
+        let (hashes, holders, corrupt, sent_on, sent_on_by) = Default::default();
+        Self { name, layout, hashes, picker, takers, state: State::Open, holders, corrupt, sent_on, sent_on_by }
     }
 
     /// Takes more hashes, those from `first` on; tells whether they join what is known.
@@ -102,6 +104,7 @@ impl Torrent {
 
     /// What was known of a peer no longer holds.
     pub(super) fn gone(&mut self, peer: Rank) {
+        self.sent_on_by.retain(|_, &mut seed| seed != peer);
         for piece in self.holders.remove(&peer).iter().flat_map(Bitfield::iter) {
             self.lost_holder(peer, piece);
         }
@@ -146,9 +149,19 @@ impl Torrent {
         self.corrupt.insert(piece);
     }
 
-    /// A seed sent us to somebody else for a piece.
-    pub(super) fn note_sent_on(&mut self, piece: PieceIndex) {
+    /// A seed sent us to somebody else for a piece, which is tried first.
+    pub(super) fn note_sent_on(&mut self, piece: PieceIndex, by: Rank) {
         self.sent_on.insert(piece);
+        self.sent_on_by.insert(piece, by);
+    }
+
+    /// Nothing came of asking a peer for a piece: the seed that sent us there is a holder as good as any.
+    pub(super) fn came_to_nothing(&mut self, piece: PieceIndex, peer: Rank) {
+        if self.sent_on_by.get(&piece).is_some_and(|&seed| seed != peer)
+            && let Some(seed) = self.sent_on_by.remove(&piece)
+        {
+            self.has(seed, piece);
+        }
     }
 
     /// Whether to insist on a piece: it did not come, or came bad, from where somebody sent us.

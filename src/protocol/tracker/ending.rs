@@ -68,6 +68,10 @@ impl Tracker {
                 self.send(rank, Body::Ping, out);
             }
         }
+        if self.term > Term::default() && self.roster.get(FIRST).is_none() {
+            // It may only have been silent, and go on alone.
+            self.send(FIRST, Body::Ping, out);
+        }
         self.start_if_all_spoke(now, out);
     }
 

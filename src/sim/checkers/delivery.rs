@@ -120,10 +120,9 @@ fn came_after(moment: Moment, since: Time) -> bool {
 }
 
 /// Whether two that were up all the time may leave with these outcomes. On a network that loses messages the last word
-/// may be lost, and with it that a rank was thought lost at the very end.
+/// may be lost, and with it that a rank was thought lost at the very end, or why another one lacks what it lacks.
 fn agree(one: Outcome, other: Outcome, moment: Moment) -> bool {
-    let complete = |outcome| matches!(outcome, Outcome::Complete | Outcome::RanksLost);
-    one == other || (complete(one) && complete(other) && !moment.scenario.is_faultless())
+    one == other || (tells_lack(one) == tells_lack(other) && !moment.scenario.is_faultless())
 }
 
 /// Whether an outcome says that something is missing.
