@@ -24,7 +24,7 @@ Examples:
   ./tema3 soak --swarms 1000                          try to break it: faulty swarms in virtual time
 
 Exit codes:
-  0 complete   2 usage   3 bad input   4 nobody holds some segment   5 time limit   6 disk
+  0 complete   2 usage   3 bad input   4 nobody holds some segment   6 disk
   7 hashes contradict each other   8 complete, but ranks were lost   10 interrupted
   70 a bug here   77 MPI cannot be used";
 

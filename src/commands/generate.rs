@@ -19,8 +19,8 @@ pub(super) fn run(args: &GenerateArgs) -> Exit {
                 story.expected().len(),
                 card.exit
             );
-            println!("run it:   mpirun -np {} ./tema3 --input {folder} --output out", card.ranks);
-            println!("judge it: diff -r out {folder}/expected");
+            println!("run it:   mpirun -np {} ./tema3 --input {folder} --output {folder}/got", card.ranks);
+            println!("judge it: diff -r {folder}/got {folder}/expected");
             Exit::Ran(Outcome::Complete)
         }
         Err(error) => {

@@ -14,6 +14,7 @@ mod launch;
 mod log;
 #[cfg(feature = "mpi")]
 mod naming;
+mod old_status;
 mod replay;
 mod soak;
 
@@ -33,6 +34,8 @@ use crate::protocol::Outcome;
 /// Does what these words ask for; the first is the program's own name.
 pub fn run(words: impl IntoIterator<Item = OsString>) -> ExitCode {
     let launch = Launch::from_environment();
+    let words: Vec<_> = words.into_iter().collect();
+    old_status::remove(&words);
     let exit = match Cli::try_parse_from(words) {
         Ok(cli) => {
             log::start(cli.verbose, launch.rank());
