@@ -4,6 +4,7 @@
 //! held, and what is known of the peers.
 
 mod announcing;
+mod answers;
 mod download;
 mod flight;
 mod requesting;
