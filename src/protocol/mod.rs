@@ -18,12 +18,14 @@ mod observed;
 mod outbox;
 mod outcome;
 mod own_time;
+mod peer;
 mod peers;
 mod piece_picker;
 mod rank;
 mod seeded;
 mod slot;
 mod time;
+mod track_record;
 mod tracker;
 
 pub use client::Client;

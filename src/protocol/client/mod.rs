@@ -22,7 +22,8 @@ use self::upload::{Upload, Wish};
 use super::calls::Due;
 use super::holdings::Holdings;
 use super::own_time::OwnTime;
-use super::peers::{Heard, Peers};
+use super::peer::Heard;
+use super::peers::Peers;
 use super::{
     Body, Catalog, Config, Decision, Ending, Event, Manner, Message, Need, Node, Observed, Outbox, Outcome, Rank,
     StopCause, Term, Time, Traffic,

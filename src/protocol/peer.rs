@@ -1,0 +1,356 @@
+//! What is known of one other client: whether it lives, how busy and how fast it is, and whether what it sends is right.
+
+use std::time::Duration;
+
+use super::track_record::{Blame, Rounds};
+use super::{Incarnation, Slot, Time};
+
+/// What is known of one other client.
+#[derive(Debug, Default)]
+pub(super) struct Peer {
+    incarnation: Incarnation,
+    /// When it last said anything.
+    heard: Option<Time>,
+    /// How many pieces it has served, by the tracker's last answer.
+    pub(super) load: u32,
+    /// Requests to it whose pieces the tracker does not count yet.
+    uncounted: u32,
+    /// Requests to it that have no answer yet.
+    pub(super) in_flight: u16,
+    /// Smoothed time from a request to its piece (an eighth of each new sample, as TCP's SRTT, RFC 6298).
+    pub(super) service: Option<Duration>,
+    /// For how long it has owed a piece that lags, since its last good one.
+    behind: Duration,
+    /// Rounds in a row without a good piece: no answer, nothing held, a bad piece.
+    barren: Rounds,
+    /// Of these, the ones since it last proved that it lives: what its rest grows with.
+    fruitless: u32,
+    /// Rounds in a row in which it had too much to do.
+    busy: Rounds,
+    /// Rounds in a row in which it answered after it had been given up.
+    late: Rounds,
+    /// Requests without an answer since one came too late: what does not come in time does not come at all.
+    losses: u32,
+    /// It was too busy or too slow since its last good piece: it is asked for one piece at a time.
+    strained: bool,
+    /// It is left alone until then.
+    pub(super) rest_until: Time,
+    /// Whether the last failure was silence.
+    pub(super) suspected: bool,
+    blame: Blame,
+    /// How much of our journal it has been told.
+    pub(super) told: usize,
+    /// By slot index: how often it was used.
+    generations: Vec<u16>,
+}
+
+/// What hearing from a peer changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Heard {
+    /// Nothing new.
+    AsEver,
+    /// It had been thought dead.
+    Recovered,
+    /// It is in a new life: what was known of it no longer holds.
+    Reborn,
+    /// It was said in a life before the present one, and does not count.
+    Outlived,
+}
+
+impl Peer {
+    /// So many times slower than is usual, and it is asked for one piece at a time.
+    const SLOW: u32 = 4;
+    /// Below this nobody is slow: it is the scheduler's noise.
+    const NEVER_SLOW: Duration = Duration::from_millis(20);
+    /// How long a peer is left alone that has too much to do, at first.
+    const BUSY: Duration = Duration::from_millis(20);
+    const LONGEST_REST: Duration = Duration::from_secs(1);
+    /// So many losses are no coincidence.
+    const LOSSY: u32 = 4;
+    /// Nobody gets more than so many times the usual patience, unless it was late.
+    const LONGEST_PATIENCE: u32 = 8;
+    /// Failed rounds in a row before nothing is expected of it any more. Where three messages in ten are lost, a round of
+    /// one request fails half the time though the peer is well: it takes many to tell.
+    const HOPELESS: u32 = 24;
+
+    /// It said something, in some life.
+    pub(super) fn hear(&mut self, now: Time, incarnation: Incarnation) -> Heard {
+        if incarnation < self.incarnation {
+            return Heard::Outlived;
+        }
+        if incarnation > self.incarnation {
+            *self = Self {
+                incarnation,
+                heard: Some(now),
+                generations: std::mem::take(&mut self.generations),
+                ..Self::default()
+            };
+            return Heard::Reborn;
+        }
+        self.heard = Some(now);
+        if std::mem::take(&mut self.suspected) {
+            self.fruitless = 0;
+            self.rest_until = now;
+            return Heard::Recovered;
+        }
+        Heard::AsEver
+    }
+
+    /// It sent something that carries no incarnation: a piece.
+    pub(super) fn hear_piece(&mut self, now: Time) -> Heard {
+        self.hear(now, self.incarnation)
+    }
+
+    /// When it last said anything.
+    pub(super) fn heard(&self) -> Option<Time> {
+        self.heard
+    }
+
+    /// Whether it may be asked for one more piece, of `window` at most.
+    pub(super) fn may_be_asked(&self, now: Time, window: u16, usual: Option<Duration>) -> bool {
+        now >= self.rest_until && self.in_flight < self.allowance(window, usual)
+    }
+
+    fn allowance(&self, window: u16, usual: Option<Duration>) -> u16 {
+        let slow = match (self.service, usual) {
+            (own, Some(usual)) => {
+                let own = own.unwrap_or_default().max(self.behind);
+                own > Self::NEVER_SLOW && own > usual * Self::SLOW
+            }
+            _ => false,
+        };
+        match self.service {
+            _ if slow || self.strained || self.fruitless > 2 => 1,
+            // It may be slow: that is found out with half the window.
+            None => (window / 2).max(1),
+            Some(_) => window.min(Slot::PER_PEER),
+        }
+    }
+
+    /// The less, the better it is to ask this peer. Doubtful ones come last. Then the load decides: what it has served,
+    /// and, for what the tracker cannot know yet, each of our own requests counted once for every downloader, since the
+    /// others see the same lists and do the same.
+    pub(super) fn score(&self, now: Time, downloaders: u32) -> (u8, u64) {
+        let doubt = u8::from(self.is_blamed(now)) + u8::from(self.fruitless > 2 || self.suspected);
+        (doubt, u64::from(self.load) + u64::from(self.uncounted) * u64::from(downloaders.max(1)))
+    }
+
+    /// Whether there is reason to ask others first.
+    pub(super) fn is_doubtful(&self, now: Time) -> bool {
+        self.is_blamed(now) || self.fruitless > 2 || self.suspected
+    }
+
+    /// It was asked for a piece.
+    pub(super) fn asked(&mut self) {
+        self.in_flight += 1;
+        self.uncounted += 1;
+    }
+
+    /// A request to it ended, with a piece or without.
+    pub(super) fn answered(&mut self) {
+        self.in_flight = self.in_flight.saturating_sub(1);
+    }
+
+    /// A request to it brought nothing that the tracker will count.
+    pub(super) fn uncount(&mut self, pieces: u32) {
+        self.uncounted = self.uncounted.saturating_sub(pieces);
+    }
+
+    /// It has not sent a piece that it was asked for so long ago: it takes that long at least.
+    pub(super) fn lags(&mut self, age: Duration) {
+        self.behind = self.behind.max(age);
+    }
+
+    /// So long after it was asked for a piece that it held, the piece came.
+    pub(super) fn took(&mut self, after: Duration) {
+        self.service = Some(match self.service {
+            Some(smoothed) => (smoothed * 7 + after) / 8,
+            None => after,
+        });
+    }
+
+    /// It sent a good piece.
+    pub(super) fn served(&mut self, now: Time) {
+        self.behind = Duration::ZERO;
+        self.fruitless = 0;
+        self.strained = false;
+        for rounds in [&mut self.barren, &mut self.busy, &mut self.late] {
+            rounds.count = 0;
+        }
+        self.rest_until = now;
+        self.blame.note(now, 0);
+    }
+
+    /// It sent a bad piece for a request of that time.
+    pub(super) fn sent_bad_piece(&mut self, now: Time, asked: Time) {
+        self.blame.note(now, 1);
+        self.failed(now, asked);
+    }
+
+    /// It has too much to do for a request of that time: it is left alone for a moment, longer each time.
+    pub(super) fn is_busy(&mut self, now: Time, asked: Time) {
+        self.strained = true;
+        self.busy.note(now, asked);
+        let rest = Self::BUSY * (1 << (self.busy.count - 1).min(10));
+        self.rest_until = now + rest.min(Self::LONGEST_REST);
+    }
+
+    /// A request of that time brought nothing: after a few rounds it rests, longer each time.
+    pub(super) fn failed(&mut self, now: Time, asked: Time) {
+        self.note_failure(now, asked);
+        if self.fruitless > 2 {
+            let rest = Duration::from_millis(10) * (1 << (self.fruitless - 3).min(10));
+            self.rest_until = now + rest.min(Self::LONGEST_REST);
+        }
+    }
+
+    fn note_failure(&mut self, now: Time, asked: Time) {
+        self.fruitless += u32::from(self.barren.note(now, asked));
+    }
+
+    /// It did not answer a request in time.
+    pub(super) fn missed(&mut self) {
+        self.losses = self.losses.saturating_add(1);
+    }
+
+    /// It answered a request of that time, but too late: the next one gets more. Silence alone is no sign of slowness.
+    pub(super) fn was_late(&mut self, now: Time, asked: Time) {
+        self.strained = true;
+        self.losses = 0;
+        self.late.note(now, asked);
+    }
+
+    /// It is silent since it was asked: it rests, and is asked again now and then. Tells whether that is new.
+    pub(super) fn suspect(&mut self, now: Time, asked: Time, patience: Duration) -> bool {
+        self.note_failure(now, asked);
+        self.rest_until = now + (patience / 4 * (1 << self.fruitless.min(6))).min(Self::LONGEST_REST);
+        !std::mem::replace(&mut self.suspected, true)
+    }
+
+    /// Whether it is thought to be silent.
+    pub(super) fn is_suspected(&self) -> bool {
+        self.suspected
+    }
+
+    /// Whether it failed so often that nothing is expected of it.
+    pub(super) fn is_hopeless(&self) -> bool {
+        self.barren.count >= Self::HOPELESS
+    }
+
+    /// How long to wait for a piece from it: longer each time that it was late, and never less than eight times what it
+    /// usually takes. Where messages get lost and are never late, a quick peer need not be waited for as long as others.
+    pub(super) fn patience(&self, least: Duration) -> Duration {
+        let usual = self.service.unwrap_or_default() * 8;
+        let least = match self.service {
+            Some(service) if self.losses >= Self::LOSSY => (service * 32).clamp(least / 8, least),
+            _ => least,
+        };
+        usual.clamp(least, least * Self::LONGEST_PATIENCE) * (1 << self.late.count.min(4))
+    }
+
+    /// Whether its pieces were bad too often of late: 3 of them, and over half of its last ten.
+    pub(super) fn is_blamed(&self, now: Time) -> bool {
+        self.blame.holds(now)
+    }
+
+    /// The slot for a request to it: the lowest index that `used` does not take, under a new generation.
+    pub(super) fn slot(&mut self, used: impl Fn(u16) -> bool) -> Option<Slot> {
+        let index = (0..Slot::PER_PEER).find(|&index| !used(index))?;
+        if self.generations.len() <= usize::from(index) {
+            self.generations.resize(usize::from(index) + 1, 0);
+        }
+        let generation = &mut self.generations[usize::from(index)];
+        *generation = generation.wrapping_add(1);
+        Some(Slot::new(index, *generation))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Time = Time(1_000_000_000);
+
+    #[test]
+    fn three_bad_pieces_of_four_put_a_peer_last_and_time_forgives_it() {
+        let mut peer = Peer::default();
+        peer.served(NOW);
+        for _ in 0..3 {
+            assert!(!peer.is_blamed(NOW));
+            peer.sent_bad_piece(NOW, NOW);
+        }
+        assert!(peer.is_blamed(NOW));
+        assert!(!peer.is_blamed(NOW + Duration::from_secs(61)));
+    }
+
+    #[test]
+    fn a_few_bad_pieces_among_many_good_ones_are_no_blame() {
+        let mut peer = Peer::default();
+        for _ in 0..5 {
+            (0..4).for_each(|_| peer.served(NOW));
+            peer.sent_bad_piece(NOW, NOW);
+        }
+        assert!(!peer.is_blamed(NOW));
+    }
+
+    #[test]
+    fn a_suspected_peer_rests_and_a_word_from_it_makes_it_live_again() {
+        let mut peer = Peer::default();
+        assert!(peer.suspect(NOW, NOW, Duration::from_secs(1)));
+        assert!(!peer.suspect(NOW, NOW, Duration::from_secs(1)));
+        assert!(!peer.may_be_asked(NOW, 10, None));
+        assert_eq!(peer.hear(NOW, Incarnation(0)), Heard::Recovered);
+        assert!(peer.may_be_asked(NOW, 10, None));
+    }
+
+    #[test]
+    fn what_fails_at_once_is_one_failure_and_hope_ends_only_after_many() {
+        let mut peer = Peer::default();
+        let round = |round: u64| NOW + Duration::from_secs(round);
+        for count in 1..=u64::from(Peer::HOPELESS) {
+            assert!(!peer.is_hopeless());
+            (0..10).for_each(|_| peer.failed(round(count), round(count - 1)));
+        }
+        assert!(peer.is_hopeless());
+        peer.served(NOW);
+        assert!(!peer.is_hopeless());
+    }
+
+    #[test]
+    fn a_word_from_an_earlier_life_does_not_count() {
+        let mut peer = Peer::default();
+        assert_eq!(peer.hear(NOW, Incarnation(2)), Heard::Reborn);
+        assert_eq!(peer.hear(NOW, Incarnation(1)), Heard::Outlived);
+        assert_eq!(peer.hear(NOW, Incarnation(2)), Heard::AsEver);
+    }
+
+    #[test]
+    fn a_slow_peer_is_asked_for_one_piece_at_a_time() {
+        let mut peer = Peer::default();
+        peer.took(Duration::from_millis(500));
+        peer.asked();
+        assert!(!peer.may_be_asked(NOW, 10, Some(Duration::from_millis(5))));
+        assert!(peer.may_be_asked(NOW, 10, Some(Duration::from_millis(200))));
+    }
+
+    #[test]
+    fn the_less_busy_peer_scores_better() {
+        let (mut busy, mut idle) = (Peer { load: 30, ..Peer::default() }, Peer { load: 20, ..Peer::default() });
+        assert!(idle.score(NOW, 4) < busy.score(NOW, 4));
+        (0..3).for_each(|_| idle.asked());
+        assert!(idle.score(NOW, 4) > busy.score(NOW, 4));
+        busy.asked();
+        assert!(idle.score(NOW, 4) < busy.score(NOW, 4));
+    }
+
+    #[test]
+    fn a_slot_is_not_used_again_under_the_same_tag() {
+        let mut peer = Peer::default();
+        let first = peer.slot(|_| false).unwrap();
+        let second = peer.slot(|_| false).unwrap();
+        assert_eq!(first.index(), second.index());
+        assert_ne!(first, second);
+        assert_eq!(peer.slot(|index| index == 0).unwrap().index(), 1);
+        assert_eq!(peer.slot(|_| true), None);
+    }
+}
