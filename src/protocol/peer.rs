@@ -223,7 +223,7 @@ impl Peer {
     /// It is silent since it was asked: it rests, and is asked again now and then. Tells whether that is new.
     pub(super) fn suspect(&mut self, now: Time, asked: Time, patience: Duration) -> bool {
         self.note_failure(now, asked);
-        self.rest_until = now + (patience / 4 * (1 << self.fruitless.min(6))).min(Self::LONGEST_REST);
+        self.rest_until = now + (patience / 8 * (1 << self.fruitless.min(6))).min(Self::LONGEST_REST);
         !std::mem::replace(&mut self.suspected, true)
     }
 
@@ -237,10 +237,10 @@ impl Peer {
         self.barren.count >= Self::HOPELESS
     }
 
-    /// How long to wait for a piece from it: longer each time that it was late, and never less than eight times what it
+    /// How long to wait for a piece from it: longer each time that it was late, and never less than four times what it
     /// usually takes. Where messages get lost and are never late, a quick peer need not be waited for as long as others.
     pub(super) fn patience(&self, least: Duration) -> Duration {
-        let usual = self.service.unwrap_or_default() * 8;
+        let usual = self.service.unwrap_or_default() * 4;
         let least = match self.service {
             Some(service) if self.losses >= Self::LOSSY => (service * 32).clamp(least / 8, least),
             _ => least,
