@@ -5,6 +5,7 @@ use std::io;
 use super::catalog::{catalog, refusal};
 use super::ending::Ending;
 use super::naming::Naming;
+use super::outputs::{self, Unwritable};
 use super::{Exit, Launch, complain};
 use crate::assignment::{HashList, Input};
 use crate::cli::{AssignmentArgs, ProgressWhen};
@@ -40,7 +41,23 @@ pub(super) fn run(args: &AssignmentArgs, launch: Launch) -> Exit {
         }
         world.finalize(Exit::Usage.code());
     }
+    if let Err(unwritable) = outputs::try_all(args, world.rank()) {
+        // The others may have found nothing wrong, and must not wait for this rank.
+        complain(unwritable);
+        world.abort(Unwritable::EXIT.code());
+    }
+    if world.rank() == TRACKER {
+        warn_of_unread_input(args, world.size());
+    }
     take_part(args, world)
+}
+
+/// Says once that there are inputs for more clients than were started.
+fn warn_of_unread_input(args: &AssignmentArgs, ranks: u32) {
+    let name = Input::file_name(ranks);
+    if args.input.join(&name).exists() {
+        log::warn!("{name} is not read: there are only {ranks} ranks");
+    }
 }
 
 /// Lets all ranks leave together after a command line that was not understood, so that none is ended in mid-sentence.

@@ -15,6 +15,8 @@ mod log;
 #[cfg(feature = "mpi")]
 mod naming;
 mod old_status;
+#[cfg(feature = "mpi")]
+mod outputs;
 mod replay;
 mod soak;
 

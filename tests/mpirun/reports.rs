@@ -124,3 +124,33 @@ fn a_recorded_run_decides_the_same_when_it_is_replayed() {
         assert!(replayed.stdout.contains("4 ranks"), "{}", replayed.stdout);
     }
 }
+
+#[test]
+fn a_place_that_cannot_be_written_is_found_before_the_run() {
+    for option in ["--status", "--summary", "--events", "--record"] {
+        let run = small(&[]).run(Layout::InAndOut, &[option, "in/in1.txt/x"]);
+        assert_eq!(run.ended.code, 6, "{option}: {}", run.ended.stderr);
+        assert!(run.ended.stderr.contains("in/in1.txt/x: "), "{option}: {}", run.ended.stderr);
+        assert!(run.outputs.is_empty(), "{option}: {:?}", run.outputs.keys());
+    }
+}
+
+#[test]
+fn a_status_of_an_earlier_run_does_not_survive_a_word_that_is_not_understood() {
+    let folder = tempfile::tempdir().unwrap();
+    let status = folder.path().join("status.json");
+    std::fs::write(&status, "old").unwrap();
+    let ended = super::job::Job::new(3, folder.path()).with(["--wat", "--status", "status.json"]).run();
+    assert_eq!(ended.code, 2, "{}", ended.stderr);
+    assert!(!status.exists());
+}
+
+#[test]
+fn an_input_for_which_there_is_no_rank_is_named_once() {
+    let mut swarm = small(&[]);
+    let ranks = swarm.ranks;
+    swarm.inputs.insert(ranks, b"0\n0".to_vec());
+    let ended = swarm.run(Layout::InAndOut, &[]).ended;
+    let warning = format!("in{ranks}.txt is not read: there are only {ranks} ranks");
+    assert_eq!((ended.code, ended.stderr.matches(&warning).count()), (0, 1), "{}", ended.stderr);
+}

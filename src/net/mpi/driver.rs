@@ -4,7 +4,7 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use log::warn;
+use log::{debug, info, warn};
 
 use super::backoff::{Backoff, Prospect, Rest};
 use super::call::Comm;
@@ -48,6 +48,8 @@ pub(super) struct Driver<'a> {
     /// What the node is to hear and did not come over MPI.
     heard: VecDeque<Event>,
     outbox: Outbox,
+    /// What its torrents are called, for the log.
+    names: HashMap<TorrentId, String>,
     expected: HashMap<(Rank, Slot), (TorrentId, PieceIndex)>,
     stage: Stage,
     stop_signal: &'a AtomicBool,
@@ -76,6 +78,7 @@ impl<'a> Driver<'a> {
             outgoing: Outgoing::new(comm, me, &options.limits, &options.faults),
             heard: VecDeque::from([Event::Start]),
             outbox: Outbox::new(),
+            names: HashMap::new(),
             expected: HashMap::new(),
             stage: Stage::Running,
             stop_signal,
@@ -87,6 +90,7 @@ impl<'a> Driver<'a> {
 
     /// Runs the node until it has left and its last words too.
     pub(super) fn run(mut self, node: &mut dyn Node) -> Result<Traffic, NetError> {
+        info!("{} of {} ranks, on {}", self.me, self.size, super::library());
         let mut timeout = None;
         loop {
             self.now = Time::ZERO + self.started.elapsed();
@@ -103,7 +107,9 @@ impl<'a> Driver<'a> {
             }
         }
         self.flush()?;
-        Ok(self.outgoing.traffic())
+        let traffic = self.outgoing.traffic();
+        info!("leaves; {} messages with {} bytes were sent", traffic.messages, traffic.bytes);
+        Ok(traffic)
     }
 
     /// Looks once at all from which something may come; tells whether anything did.
@@ -135,7 +141,12 @@ impl<'a> Driver<'a> {
                 moved_at = Instant::now();
                 self.backoff.reset();
             } else if moved_at.elapsed() > STANDSTILL {
-                warn!("{} messages were never received; leaving without them", self.outgoing.in_flight());
+                // What is only held back on a slow line was not even sent.
+                match self.outgoing.in_flight() {
+                    0 => {}
+                    1 => warn!("1 message was never received; leaving without it"),
+                    several => warn!("{several} messages were never received; leaving without them"),
+                }
                 break;
             } else {
                 self.rest(None);
@@ -146,6 +157,7 @@ impl<'a> Driver<'a> {
 
     fn hear_stop(&mut self) {
         if self.stop_signal.swap(false, Ordering::Relaxed) {
+            info!("a signal asks for the end");
             self.heard.push_back(Event::Stop { cause: StopCause::Signal });
         }
         if self.time_limit.take_if(|limit| *limit <= self.now).is_some() {
@@ -191,7 +203,10 @@ impl<'a> Driver<'a> {
                     warn!("{from} sent what is no message: {error}");
                     Event::Garbled { from }
                 },
-                |message| Event::Message { from, message },
+                |message| {
+                    debug!("{from} sent {message:?}");
+                    Event::Message { from, message }
+                },
             );
         }
         match u16::try_from(arrived.tag).ok().and_then(Slot::from_tag) {
@@ -209,11 +224,17 @@ impl<'a> Driver<'a> {
             Ok(Written::Corrupt) => Arrival::Corrupt,
             Ok(Written::Short) => Arrival::Short,
             Err(error) => {
-                warn!("piece {piece} of {torrent} cannot be kept: {error}");
+                warn!("segment {} of {} cannot be kept: {error}", piece.ordinal(), self.name(torrent));
                 return Event::WriteFailed { torrent };
             }
         };
+        debug!("segment {} of {} came from {from}: {arrival:?}", piece.ordinal(), self.name(torrent));
         Event::Piece { from, slot, arrival }
+    }
+
+    /// What a torrent is called; its number where it was never opened.
+    fn name(&self, torrent: TorrentId) -> String {
+        self.names.get(&torrent).cloned().unwrap_or_else(|| torrent.to_string())
     }
 
     /// Tells the node one thing, and does what it decides.
@@ -238,7 +259,11 @@ impl<'a> Driver<'a> {
             Decision::Forget { from, slot } => {
                 self.expected.remove(&(from, slot));
             }
-            Decision::Open { torrent, name, layout } => self.storage.open(torrent, &name, &layout),
+            Decision::Open { torrent, name, layout } => {
+                info!("opens {name}: {} segments", layout.pieces);
+                self.storage.open(torrent, &name, &layout);
+                self.names.insert(torrent, name);
+            }
             Decision::Learn { torrent, first, hashes } => self.storage.learn(torrent, first, &hashes),
             Decision::Close { torrent } => self.close(torrent),
             Decision::Drain => self.stage = Stage::Draining { since: Instant::now() },
@@ -256,6 +281,7 @@ impl<'a> Driver<'a> {
             warn!("a message to {to} is dropped: there is no such rank");
             return Ok(());
         }
+        debug!("sends {to} {message:?}");
         let mut buffer = self.outgoing.buffer();
         codec::encode(&message, &mut buffer)?;
         Ok(self.outgoing.send(self.now, Parcel::message(to, &message), buffer)?)
@@ -267,9 +293,12 @@ impl<'a> Driver<'a> {
             Err(error) => error.to_string(),
             Ok(()) if to.0 >= self.size => "there is no such rank".to_owned(),
             Ok(()) if buffer.len() > LONGEST_BLOCK => format!("{} bytes are more than a block", buffer.len()),
-            Ok(()) => return Ok(self.outgoing.send(self.now, Parcel::piece(to, slot, torrent, piece), buffer)?),
+            Ok(()) => {
+                debug!("sends {to} segment {} of {}", piece.ordinal(), self.name(torrent));
+                return Ok(self.outgoing.send(self.now, Parcel::piece(to, slot, torrent, piece), buffer)?);
+            }
         };
-        warn!("piece {piece} of {torrent} cannot be sent to {to}: {refusal}");
+        warn!("segment {} of {} cannot be sent to {to}: {refusal}", piece.ordinal(), self.name(torrent));
         self.outgoing.recycle(buffer);
         self.heard.push_back(Event::ReadFailed { to, slot, torrent, piece });
         Ok(())
@@ -277,9 +306,12 @@ impl<'a> Driver<'a> {
 
     fn close(&mut self, torrent: TorrentId) {
         let event = match self.storage.close(torrent) {
-            Ok(()) => Event::Closed { torrent },
+            Ok(()) => {
+                info!("{} is complete and closed", self.name(torrent));
+                Event::Closed { torrent }
+            }
             Err(error) => {
-                warn!("the output of {torrent} cannot be written: {error}");
+                warn!("the output of {} cannot be written: {error}", self.name(torrent));
                 Event::WriteFailed { torrent }
             }
         };

@@ -45,13 +45,17 @@ pub enum NetError {
     Threads,
     /// Each rank believes that it is alone: launcher and MPI do not fit.
     #[error(
-        "the launcher started {launched} ranks, but MPI shows only one: is {launcher} of another MPI than tema3's?"
+        "the launcher started {launched} ranks, but MPI shows only one: this tema3 was built with {library}, and {launcher} \
+         seems to be of another MPI; start it with the mpirun of {library}, or build it for the other (make MPI=openmpi \
+         or make MPI=mpich)"
     )]
     Singletons {
         /// How many there should be.
         launched: u32,
         /// Who says so.
         launcher: &'static str,
+        /// The MPI that is used here.
+        library: String,
     },
     /// The operating system refused a signal handler.
     #[error("signals cannot be caught: {0}")]
@@ -104,9 +108,16 @@ pub fn init() -> Result<World, NetError> {
     if size == 1
         && let Some((launched, launcher)) = crowd::launched()
     {
-        return Err(NetError::Singletons { launched, launcher });
+        return Err(NetError::Singletons { launched, launcher, library: library() });
     }
     Ok(World { comm, rank: Rank(rank), size, stop_signal, _universe: universe, _one_thread: PhantomData })
+}
+
+/// The MPI that this program was built with, and its version.
+fn library() -> String {
+    let whole = mpi::environment::library_version().unwrap_or_else(|_| "an unknown MPI".to_owned());
+    let first = whole.split([',', '\n']).next().unwrap_or_default();
+    first.split_whitespace().collect::<Vec<_>>().join(" ").replace(" Version:", "")
 }
 
 impl World {
