@@ -163,9 +163,14 @@ impl Content {
 /// error nothing of it is left.
 fn replace<'a>(path: &Path, lines: impl Iterator<Item = &'a [u8]>) -> io::Result<()> {
     let folder = path.parent().unwrap_or(Path::new("."));
+    if folder.exists() && !folder.is_dir() {
+        let why = format!("{} is not a folder", folder.display());
+        return Err(io::Error::new(io::ErrorKind::NotADirectory, why));
+    }
     std::fs::create_dir_all(folder)?;
     let readable = std::fs::Permissions::from_mode(0o666);
-    let unfinished = tempfile::Builder::new().prefix(".tema3-").permissions(readable).tempfile_in(folder)?;
+    let unfinished = tempfile::Builder::new().prefix(".tema3-").permissions(readable).tempfile_in(folder);
+    let unfinished = unfinished.map_err(without_path)?;
     let mut writer = BufWriter::with_capacity(64 << 10, unfinished.as_file());
     for (index, line) in lines.enumerate() {
         if index > 0 {
@@ -175,8 +180,17 @@ fn replace<'a>(path: &Path, lines: impl Iterator<Item = &'a [u8]>) -> io::Result
     }
     writer.flush()?;
     drop(writer);
-    unfinished.persist(path)?;
+    unfinished.persist(path).map_err(|error| without_path(error.error))?;
     Ok(())
+}
+
+/// The system's answer alone: the path that a temporary file adds is of no use to anybody.
+fn without_path(error: io::Error) -> io::Error {
+    let answer = error.get_ref().and_then(|inner| inner.source()).and_then(|source| source.downcast_ref::<io::Error>());
+    match answer.and_then(io::Error::raw_os_error) {
+        Some(code) => io::Error::from_raw_os_error(code),
+        None => error,
+    }
 }
 
 #[cfg(test)]
@@ -292,8 +306,19 @@ mod tests {
         std::fs::remove_file(folder.path().join("client3_x")).unwrap();
         std::fs::create_dir(folder.path().join("client3_x")).unwrap();
         let error = list.close(T).unwrap_err().to_string();
-        assert!(error.contains("client3_x"), "{error}");
+        assert!(error.contains("client3_x") && !error.contains(".tema3-"), "{error}");
         assert_eq!(files_in(folder.path()), ["client3_x"]);
+    }
+
+    #[test]
+    fn an_output_folder_that_is_a_file_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let output = folder.path().join("out");
+        std::fs::write(&output, "").unwrap();
+        let mut list = wanting(&output, &["aa"]);
+        list.write(T, PieceIndex(0), b"aa").unwrap();
+        let error = list.close(T).unwrap_err().to_string();
+        assert!(error.ends_with("/out is not a folder"), "{error}");
     }
 
     #[test]

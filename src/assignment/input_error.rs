@@ -51,7 +51,7 @@ pub enum Problem {
         found: String,
     },
     /// A count that the rest of the file cannot hold.
-    #[error("{count} {of} announced, but only {left} lines follow; the count is too large or the file was cut short")]
+    #[error("{} announced, but {} left; the count is too large or the file was cut short", things(.count, .of), lines(*.left))]
     TooMany {
         /// The count, as it stands there.
         count: String,
@@ -107,4 +107,20 @@ pub enum Problem {
         /// The name.
         name: String,
     },
+}
+
+/// A count as it stands in the file, and of what: `1 wanted file`.
+fn things(count: &str, of: &str) -> String {
+    match count {
+        "1" => format!("1 {}", of.trim_end_matches('s')),
+        _ => format!("{count} {of}"),
+    }
+}
+
+fn lines(left: u64) -> String {
+    match left {
+        0 => "no lines are".to_owned(),
+        1 => "only 1 line is".to_owned(),
+        _ => format!("only {left} lines are"),
+    }
 }

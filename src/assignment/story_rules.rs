@@ -32,7 +32,7 @@ pub enum RulesError {
     #[error("a swarm has at least 2 clients; give --clients 2 or more")]
     TooFewClients,
     /// More owners and wanters of a file than clients.
-    #[error("{owners} owners and {wanters} wanters of a file are more than the {clients} clients that take part")]
+    #[error("{owners} owners{} of a file are more than the {clients} clients that take part", and_wanters(*.wanters))]
     TooFewForAll {
         /// Owners of each file.
         owners: u32,
@@ -55,6 +55,11 @@ pub enum RulesError {
     /// A twist of the files, and no file.
     #[error("this twist takes at least 1 file")]
     NoFile,
+}
+
+/// The wanters beside the owners, where their number was given.
+fn and_wanters(wanters: u32) -> String {
+    if wanters > 0 { format!(" and {wanters} wanters") } else { String::new() }
 }
 
 impl StoryRules {

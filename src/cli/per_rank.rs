@@ -41,6 +41,26 @@ impl<T> PerRank<T> {
     }
 }
 
+impl<T> PerRank<T> {
+    /// The highest rank that is named.
+    #[must_use]
+    pub fn highest(&self) -> Option<u32> {
+        match self {
+            Self::All(_) => None,
+            Self::Some(values) => values.keys().next_back().copied(),
+        }
+    }
+
+    /// All values, whosever they are.
+    pub fn values(&self) -> impl Iterator<Item = &T> {
+        let (all, some) = match self {
+            Self::All(value) => (Some(value), None),
+            Self::Some(values) => (None, Some(values.values())),
+        };
+        all.into_iter().chain(some.into_iter().flatten())
+    }
+}
+
 impl<T> Default for PerRank<T> {
     fn default() -> Self {
         Self::Some(BTreeMap::new())
@@ -97,6 +117,7 @@ mod tests {
     fn values_with_ranks_are_for_those_alone() {
         let some = parse("1=7,12=8").unwrap();
         assert_eq!((some.of(1), some.of(2), some.of(12)), (Some(&7), None, Some(&8)));
+        assert_eq!((some.highest(), some.values().copied().collect()), (Some(12), vec![7, 8]));
         assert_eq!(parse(&some.to_string()).unwrap(), some);
     }
 

@@ -6,7 +6,7 @@ use super::catalog::{catalog, refusal};
 use super::ending::Ending;
 use super::naming::Naming;
 use super::outputs::{self, Unwritable};
-use super::{Exit, Launch, complain};
+use super::{Exit, Launch, complain, slow_lines};
 use crate::assignment::{HashList, Input};
 use crate::cli::{AssignmentArgs, ProgressWhen};
 use crate::net::mpi::{self, Options, World};
@@ -41,6 +41,12 @@ pub(super) fn run(args: &AssignmentArgs, launch: Launch) -> Exit {
         }
         world.finalize(Exit::Usage.code());
     }
+    if let Some(wrong) = slow_lines::unknown_rank(args, world.size()) {
+        if world.rank() == TRACKER {
+            complain(wrong);
+        }
+        world.finalize(Exit::Usage.code());
+    }
     if let Err(unwritable) = outputs::try_all(args, world.rank()) {
         // The others may have found nothing wrong, and must not wait for this rank.
         complain(unwritable);
@@ -48,6 +54,9 @@ pub(super) fn run(args: &AssignmentArgs, launch: Launch) -> Exit {
     }
     if world.rank() == TRACKER {
         warn_of_unread_input(args, world.size());
+        if slow_lines::are_too_slow(args) {
+            log::warn!("lines under 4 KB/s or over 300 ms are so slow that ranks may take each other for lost");
+        }
     }
     take_part(args, world)
 }

@@ -18,6 +18,8 @@ mod old_status;
 #[cfg(feature = "mpi")]
 mod outputs;
 mod replay;
+#[cfg(feature = "mpi")]
+mod slow_lines;
 mod soak;
 
 use std::ffi::OsString;

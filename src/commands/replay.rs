@@ -12,7 +12,13 @@ use crate::protocol::{Member, Outcome, Rank};
 pub(super) fn run(args: &ReplayArgs) -> Exit {
     let records = records_in(&args.folder);
     if records.is_empty() {
-        complain(format_args!("{}: no records; make some with --record DIR", args.folder.display()));
+        match any_record_in(&args.folder) {
+            false => complain(format_args!("{}: no records; make some with --record DIR", args.folder.display())),
+            true => complain(format_args!(
+                "{} is missing, though other ranks' records are there; replay a whole folder that --record DIR wrote",
+                path_of(&args.folder, Rank(0)).display()
+            )),
+        }
         return Exit::Ran(Outcome::BadInput);
     }
     let mut events = 0;
@@ -32,6 +38,11 @@ pub(super) fn run(args: &ReplayArgs) -> Exit {
 /// The records of ranks 0, 1, 2 and so on, as far as they are there.
 fn records_in(folder: &Path) -> Vec<PathBuf> {
     (0..).map(|rank| path_of(folder, Rank(rank))).take_while(|path| path.exists()).collect()
+}
+
+fn any_record_in(folder: &Path) -> bool {
+    let Ok(entries) = folder.read_dir() else { return false };
+    entries.flatten().any(|entry| Path::new(&entry.file_name()).extension().is_some_and(|end| end == "record"))
 }
 
 fn worth(error: &ReplayError) -> Outcome {

@@ -74,9 +74,19 @@ impl fmt::Display for Difference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { number, now, event, recorded, replayed } = self;
         let same = recorded.iter().zip(replayed).take_while(|(recorded, replayed)| recorded == replayed).count();
-        writeln!(f, "event {number}, at {} ns, comes out otherwise: {event:?}", now.0)?;
-        writeln!(f, "  decision {} was recorded as {:?}", same + 1, recorded.get(same))?;
-        write!(f, "  and is now {:?}", replayed.get(same))
+        writeln!(f, "event {number}, at {} ns, comes out otherwise: {}", now.0, start_of(event))?;
+        writeln!(f, "  decision {} was recorded as {}", same + 1, start_of(&recorded.get(same)))?;
+        write!(f, "  and is now {}", start_of(&replayed.get(same)))
+    }
+}
+
+/// A value as it is debugged, cut where it goes on for long: lists of hashes do.
+fn start_of(value: &impl fmt::Debug) -> String {
+    const ENOUGH: usize = 200;
+    let whole = format!("{value:?}");
+    match whole.char_indices().nth(ENOUGH) {
+        Some((end, _)) => format!("{}...", &whole[..end]),
+        None => whole,
     }
 }
 

@@ -7,6 +7,9 @@ use serde::Serialize;
 use super::names::{count, printable, ranks};
 use crate::protocol::{Lack, Observed, Rank, Summary};
 
+/// How the sentence on what could not be written begins; what to do follows.
+const UNWRITTEN: &str = "it could not be written; ";
+
 /// Who missed what, whose files contradict each other, who was lost, who gave up.
 #[derive(Debug, Default)]
 pub(super) struct Troubles {
@@ -109,11 +112,14 @@ impl Troubles {
             ));
         }
         for (shortage, clients) in &self.short {
-            let what = match shortage.missing {
-                Some(missing) => format!(" lacks {}", count(missing, "segment")),
-                None => String::from(" is missing"),
-            };
-            lines.push(format!("{}{what} at {}: {}", printable(&shortage.file), ranks(clients), shortage.sentence));
+            let (name, at) = (printable(&shortage.file), ranks(clients));
+            let why = shortage.sentence;
+            lines.push(match (why.strip_prefix(UNWRITTEN), shortage.missing) {
+                // The client has all of it, and no place to put it.
+                (Some(remedy), _) => format!("{name} could not be written at {at}: {remedy}"),
+                (None, Some(missing)) => format!("{name} lacks {} at {at}: {why}", count(missing, "segment")),
+                (None, None) => format!("{name} is missing at {at}: {why}"),
+            });
         }
         if !self.lost.is_empty() {
             lines.push(format!("lost: {}", ranks(&self.lost)));
@@ -212,6 +218,14 @@ mod tests {
                 "file1 lacks 1 segment at rank 2: nobody left holds the rest; it needs a seed",
                 "file9 is missing at ranks 2, 5: nobody owns it; it needs a seed",
             ]
+        );
+    }
+
+    #[test]
+    fn what_could_not_be_written_does_not_lack_segments() {
+        assert_eq!(
+            after(&[short(2, "file1", Some(0), Lack::Unwritable)]).lines(),
+            ["file1 could not be written at rank 2: check the disk and the output folder"]
         );
     }
 

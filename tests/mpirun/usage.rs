@@ -78,3 +78,20 @@ fn a_folder_without_records_is_not_replayed() {
     assert_eq!(ended.code, 3);
     assert!(ended.stderr.contains("--record DIR"), "{}", ended.stderr);
 }
+
+#[test]
+fn a_folder_that_lacks_the_record_of_rank_0_is_told_so() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("rank1.record"), "").unwrap();
+    let ended = run_alone(folder.path(), ["replay", "."]);
+    assert_eq!(ended.code, 3);
+    assert!(ended.stderr.contains("rank0.record is missing"), "{}", ended.stderr);
+}
+
+#[test]
+fn a_limit_for_a_rank_that_is_not_there_is_a_usage_error() {
+    let folder = tempfile::tempdir().unwrap();
+    let ended = Job::new(3, folder.path()).with(["--limit-up", "9=1K"]).run();
+    assert_eq!(ended.code, 2, "{}", ended.stderr);
+    assert_eq!(ended.stderr.matches("--limit-up is for rank 9").count(), 1, "{}", ended.stderr);
+}

@@ -1,0 +1,54 @@
+//! What the options ask of the ranks' lines: whether it can be, and whether it is wise.
+
+use std::time::Duration;
+
+use crate::cli::AssignmentArgs;
+
+/// Slower than this, ranks may take each other for lost.
+const SLOWEST_RATE: u64 = 4_000;
+const LONGEST_LATENCY: Duration = Duration::from_millis(300);
+
+/// What is wrong where a limit is for a rank that is not there.
+pub(super) fn unknown_rank(args: &AssignmentArgs, ranks: u32) -> Option<String> {
+    let named = [
+        ("--limit-up", args.limit_up.highest()),
+        ("--limit-down", args.limit_down.highest()),
+        ("--latency", args.latency.highest()),
+    ];
+    let (option, rank) =
+        named.into_iter().find_map(|(option, rank)| Some((option, rank.filter(|&rank| rank >= ranks)?)))?;
+    Some(format!("{option} is for rank {rank}, but the last of {ranks} ranks is {}", ranks - 1))
+}
+
+/// Whether lines are so slow that ranks may take each other for lost.
+pub(super) fn are_too_slow(args: &AssignmentArgs) -> bool {
+    args.limit_up.values().chain(args.limit_down.values()).any(|rate| rate.0 < SLOWEST_RATE)
+        || args.latency.values().any(|delay| delay.0 > LONGEST_LATENCY)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+    use crate::cli::Cli;
+
+    fn args(line: &str) -> AssignmentArgs {
+        Cli::try_parse_from(line.split(' ')).unwrap().assignment
+    }
+
+    #[test]
+    fn a_limit_for_a_rank_that_is_not_there_is_named() {
+        let wrong = unknown_rank(&args("tema3 --limit-up 2=9K --latency 1=1ms,9=1ms"), 4);
+        assert_eq!(wrong.as_deref(), Some("--latency is for rank 9, but the last of 4 ranks is 3"));
+        assert_eq!(unknown_rank(&args("tema3 --limit-up 3=9K --limit-down 1K"), 4), None);
+    }
+
+    #[test]
+    fn slow_is_under_4_kilobytes_a_second_or_over_300_milliseconds() {
+        for slow in ["--limit-up 3999", "--limit-down 2=1K", "--latency 1=301ms"] {
+            assert!(are_too_slow(&args(&format!("tema3 {slow}"))), "{slow}");
+        }
+        assert!(!are_too_slow(&args("tema3 --limit-up 4K --limit-down 2=1M --latency 300ms")));
+    }
+}
