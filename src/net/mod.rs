@@ -3,6 +3,7 @@
 //! Without the feature `mpi` all but the driver is still here: a record is replayed where there is no MPI.
 
 pub mod codec;
+mod excerpt;
 #[cfg(feature = "mpi")]
 pub mod mpi;
 pub mod record;

@@ -6,6 +6,7 @@ use std::io::{BufReader, ErrorKind, Read};
 use std::path::Path;
 
 use super::codec::{CodecError, decode_value, encode_value};
+use super::excerpt::start_of;
 use super::record::{Entry, MAGIC, VERSION};
 use crate::protocol::{Catalog, Config, Decision, Event, Node, Outbox, Rank, Time};
 
@@ -77,16 +78,6 @@ impl fmt::Display for Difference {
         writeln!(f, "event {number}, at {} ns, comes out otherwise: {}", now.0, start_of(event))?;
         writeln!(f, "  decision {} was recorded as {}", same + 1, start_of(&recorded.get(same)))?;
         write!(f, "  and is now {}", start_of(&replayed.get(same)))
-    }
-}
-
-/// A value as it is debugged, cut where it goes on for long: lists of hashes do.
-fn start_of(value: &impl fmt::Debug) -> String {
-    const ENOUGH: usize = 200;
-    let whole = format!("{value:?}");
-    match whole.char_indices().nth(ENOUGH) {
-        Some((end, _)) => format!("{}...", &whole[..end]),
-        None => whole,
     }
 }
 

@@ -80,7 +80,7 @@ fn the_tracker_is_told_of_all_segments_in_updates_of_ten() {
 
 #[test]
 fn the_narration_and_the_log_say_which_rank_speaks() {
-    let run = small(&[]).run(Layout::InAndOut, &["--explain", "--quiet", "-vv"]);
+    let run = small(&[]).run(Layout::InAndOut, &["--explain", "--quiet", "-v"]);
     for rank in 1..4 {
         assert!(run.ended.stdout.contains(&format!("rank {rank}")), "{}", run.ended.stdout);
     }

@@ -13,6 +13,7 @@ use super::outgoing::{CONTROL, Outgoing, Parcel};
 use super::{NetError, Observer, Options};
 use crate::metainfo::{PieceIndex, TorrentId};
 use crate::net::codec;
+use crate::net::excerpt::start_of;
 use crate::protocol::{Arrival, Decision, Event, Message, Node, Outbox, Rank, Slot, StopCause, Time, Traffic};
 use crate::storage::{Storage, Written};
 
@@ -204,7 +205,7 @@ impl<'a> Driver<'a> {
                     Event::Garbled { from }
                 },
                 |message| {
-                    debug!("{from} sent {message:?}");
+                    debug!("{from} sent {}", start_of(&message));
                     Event::Message { from, message }
                 },
             );
@@ -281,7 +282,7 @@ impl<'a> Driver<'a> {
             warn!("a message to {to} is dropped: there is no such rank");
             return Ok(());
         }
-        debug!("sends {to} {message:?}");
+        debug!("sends {to} {}", start_of(&message));
         let mut buffer = self.outgoing.buffer();
         codec::encode(&message, &mut buffer)?;
         Ok(self.outgoing.send(self.now, Parcel::message(to, &message), buffer)?)
