@@ -235,3 +235,47 @@ fn is_long(call: &Call) -> bool {
 fn envelope(config: &Config, term: Term, sequence: u32, call: Call) -> Message {
     Message { term, incarnation: config.incarnation, body: Body::Call { sequence, call } }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::{More, Patience, Policy, Rank};
+
+    fn config(life: u32) -> Config {
+        let (policy, patience) = (Policy::assignment(), Patience::job());
+        Config { rank: Rank(1), world: 3, incarnation: Incarnation(life), seed: 0, policy, patience }
+    }
+
+    fn call() -> Call {
+        Call::Publish { part: 0, files: Vec::new(), wanted: Vec::new(), more: More::Done }
+    }
+
+    fn made(life: u32) -> (Calls<u8>, u32) {
+        let mut calls = Calls::new(Incarnation(life));
+        let message = calls.make(Time::ZERO, &config(life), Term::default(), 7, call());
+        let Body::Call { sequence, .. } = message.body else { panic!("{message:?}") };
+        (calls, sequence)
+    }
+
+    #[test]
+    fn an_answer_to_an_earlier_life_is_none_to_this() {
+        let (_, earlier) = made(0);
+        let (mut calls, sequence) = made(1);
+        assert_eq!(calls.answer(Time::ZERO, &config(1), earlier, &Answer::Noted), None);
+        assert_eq!(calls.answer(Time::ZERO, &config(1), sequence, &Answer::Noted), Some(7));
+    }
+
+    #[test]
+    fn what_waits_is_joined_only_behind_a_call_that_had_to_be_repeated() {
+        let add = |first: &u8, second: &u8| Some(first + second);
+        let next_after = |repeats: u32| {
+            let (mut calls, sequence) = made(0);
+            (0..repeats).for_each(|_| drop(calls.repeat(Time::ZERO, &config(0), Term::default())));
+            [1, 2, 4].into_iter().for_each(|pending| calls.want(pending));
+            calls.answer(Time::ZERO, &config(0), sequence, &Answer::Noted);
+            calls.next(add)
+        };
+        assert_eq!(next_after(0), Some(1));
+        assert_eq!(next_after(1), Some(7));
+    }
+}
