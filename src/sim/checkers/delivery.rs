@@ -195,7 +195,10 @@ impl Checker for Delivery {
 
     fn ended(&mut self, moment: Moment) -> Result<(), String> {
         let live = |&(_, node): &(Rank, &Knowledge)| node.left.is_some();
-        let told = |(rank, _): &(Rank, &Knowledge)| self.took_part(moment, *rank);
+        // A tracker whose word to stop arrived after its crash has told nobody what was missing.
+        let gone = |tracker: Rank| moment.truth.of(tracker).left.is_none();
+        let orphan = |rank: Rank| self.clients[rank.0 as usize].stopped_by.is_some_and(gone);
+        let told = |(rank, _): &(Rank, &Knowledge)| self.took_part(moment, *rank) && !orphan(*rank);
         let outcomes: Vec<Outcome> =
             moment.truth.nodes().filter(live).filter(told).filter_map(|(_, node)| node.left).collect();
         if moment.scenario.mishaps.is_empty() && outcomes.iter().any(|outcome| !agree(*outcome, outcomes[0], moment)) {
