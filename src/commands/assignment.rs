@@ -5,7 +5,7 @@ use std::io;
 use super::catalog::{catalog, refusal};
 use super::ending::Ending;
 use super::naming::Naming;
-use super::outputs::{self, Unwritable};
+use super::outputs;
 use super::{Exit, Launch, complain, slow_lines};
 use crate::assignment::{HashList, Input};
 use crate::cli::{AssignmentArgs, ProgressWhen};
@@ -48,9 +48,8 @@ pub(super) fn run(args: &AssignmentArgs, launch: Launch) -> Exit {
         world.finalize(Exit::Usage.code());
     }
     if let Err(unwritable) = outputs::try_all(args, world.rank()) {
-        // The others may have found nothing wrong, and must not wait for this rank.
-        complain(unwritable);
-        world.abort(Unwritable::EXIT.code());
+        // What was asked for are the outputs: they are worth having without what tells of them.
+        log::warn!("{unwritable}");
     }
     if world.rank() == TRACKER {
         warn_of_unread_input(args, world.size());

@@ -1,14 +1,13 @@
-//! What a run is to write beside its outputs: looked at before it begins, so that no run ends without what was asked for.
+//! What a run is to write beside its outputs: looked at before it begins, so that what cannot be written is told early.
 
 use std::fmt;
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::Exit;
 use crate::cli::AssignmentArgs;
 use crate::net::record;
-use crate::protocol::{Outcome, Rank, TRACKER};
+use crate::protocol::{Rank, TRACKER};
 
 /// Something that cannot be written.
 #[derive(Debug)]
@@ -16,11 +15,6 @@ pub(super) struct Unwritable {
     option: &'static str,
     path: PathBuf,
     error: io::Error,
-}
-
-impl Unwritable {
-    /// How the run ends that is refused for it.
-    pub(super) const EXIT: Exit = Exit::Ran(Outcome::Disk);
 }
 
 impl fmt::Display for Unwritable {

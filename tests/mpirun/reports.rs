@@ -126,12 +126,12 @@ fn a_recorded_run_decides_the_same_when_it_is_replayed() {
 }
 
 #[test]
-fn a_place_that_cannot_be_written_is_found_before_the_run() {
+fn a_place_that_cannot_be_written_is_named_and_the_run_goes_on() {
     for option in ["--status", "--summary", "--events", "--record"] {
         let run = small(&[]).run(Layout::InAndOut, &[option, "in/in1.txt/x"]);
-        assert_eq!(run.ended.code, 6, "{option}: {}", run.ended.stderr);
+        assert_eq!(run.ended.code, 0, "{option}: {}", run.ended.stderr);
         assert!(run.ended.stderr.contains("in/in1.txt/x: "), "{option}: {}", run.ended.stderr);
-        assert!(run.outputs.is_empty(), "{option}: {:?}", run.outputs.keys());
+        assert!(!run.outputs.is_empty(), "{option}");
     }
 }
 
