@@ -112,6 +112,7 @@ impl Torrent {
 
     /// What was known of all peers no longer holds.
     pub(super) fn forget_holders(&mut self) {
+        self.sent_on_by.clear();
         for (peer, bits) in std::mem::take(&mut self.holders) {
             bits.iter().for_each(|piece| self.lost_holder(peer, piece));
         }
@@ -176,5 +177,28 @@ impl Torrent {
             _ if self.corrupt.iter().any(|&piece| !held.contains(piece)) => Lack::Corrupt,
             _ => Lack::NoHolder,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::{Incarnation, Patience, Policy};
+
+    #[test]
+    fn a_seed_that_is_forgotten_with_all_holders_does_not_come_back() {
+        let (policy, patience) = (Policy::assignment(), Patience::job());
+        let config = Config { rank: Rank(2), world: 4, incarnation: Incarnation(0), seed: 1, policy, patience };
+        let layout = Layout { pieces: 1, piece_length: 1 };
+        let holders_after = |what: fn(&mut Torrent)| {
+            let mut torrent = Torrent::new(TorrentId(1), "file".into(), layout, Vec::new(), &config);
+            let (piece, seed) = (PieceIndex(0), Rank(1));
+            torrent.note_sent_on(piece, seed);
+            what(&mut torrent);
+            torrent.came_to_nothing(piece, Rank(3));
+            torrent.holders(piece).collect::<Vec<_>>()
+        };
+        assert_eq!(holders_after(|_| {}), [Rank(1)]);
+        assert_eq!(holders_after(Torrent::forget_holders), []);
     }
 }

@@ -9,6 +9,8 @@ mod journal;
 mod register;
 mod roster;
 mod serving;
+#[cfg(test)]
+mod stories;
 
 use std::time::Duration;
 
@@ -221,7 +223,7 @@ impl Tracker {
             (Call::Hashes { torrent, first }, _) => self.hashes(from, sequence, torrent, first, out),
             (Call::Announce(report), _) => {
                 self.report(now, from, repeat, &report, out);
-                let swarm = self.swarm(from, report.since, report.need);
+                let swarm = self.swarm(from, &report);
                 self.answer(from, sequence, Answer::Swarm(swarm), out);
                 self.end_if_done(now, out);
             }
@@ -230,7 +232,7 @@ impl Tracker {
                 self.completed(from, &torrents, finished, out);
                 let answer = match finished {
                     Some(_) => Answer::Noted,
-                    None => Answer::Swarm(self.swarm(from, report.since, report.need)),
+                    None => Answer::Swarm(self.swarm(from, &report)),
                 };
                 self.answer(from, sequence, answer, out);
                 self.end_if_done(now, out);

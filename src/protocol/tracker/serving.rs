@@ -278,8 +278,16 @@ impl Tracker {
         }
     }
 
-    /// What a client is told: what changed, or everything, where it asks for that or has missed too much.
-    pub(super) fn swarm(&mut self, rank: Rank, since: Version, need: Need) -> Swarm {
+    /// What a client is told: what changed, or everything, where it asks for that or has missed too much; and which of its
+    /// suspects are gone indeed.
+    pub(super) fn swarm(&mut self, rank: Rank, report: &Report) -> Swarm {
+        let mut swarm = self.changes(rank, report.since, report.need);
+        let gone = |suspect: &Rank| self.roster.get(*suspect).is_some_and(|client| client.lost);
+        swarm.changes.extend(report.suspects.iter().copied().filter(gone).map(|rank| Change::Gone { rank }));
+        swarm
+    }
+
+    fn changes(&mut self, rank: Rank, since: Version, need: Need) -> Swarm {
         if need != Need::Fresh {
             // Its neighbours do not have what it lacks; somebody else may.
             self.roster.entry(rank).neighbours = None;
