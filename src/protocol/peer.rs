@@ -244,14 +244,15 @@ impl Peer {
     }
 
     /// How long to wait for a piece from it: longer each time that it was late, and never less than four times what it
-    /// usually takes. Where messages get lost and are never late, a quick peer need not be waited for as long as others.
+    /// usually takes. Where messages get lost and are never late, twice that is enough, and a quick peer need not be
+    /// waited for as long as others.
     pub(super) fn patience(&self, least: Duration) -> Duration {
-        let usual = self.service.unwrap_or_default() * 4;
-        let least = match self.service {
-            Some(service) if self.losses >= Self::LOSSY => (service * 8).clamp(least / 8, least),
-            _ => least,
+        let most = least * Self::LONGEST_PATIENCE;
+        let patience = match self.service {
+            Some(usual) if self.losses >= Self::LOSSY => (usual * 8).clamp(least / 8, least).max(usual * 2).min(most),
+            usual => (usual.unwrap_or_default() * 4).clamp(least, most),
         };
-        usual.clamp(least, least * Self::LONGEST_PATIENCE) * (1 << self.late.count.min(4))
+        patience * (1 << self.late.count.min(4))
     }
 
     /// Whether its pieces were bad too often of late: 3 of them, and over half of its last ten.
@@ -342,6 +343,21 @@ mod tests {
         assert_eq!(peer.service, Some(usual * 11 / 8));
         (0..60).for_each(|_| peer.took(Duration::from_secs(2)));
         assert!(peer.service > Some(Duration::from_millis(1_900)), "it is slow for good");
+    }
+
+    #[test]
+    fn where_messages_get_lost_a_peer_is_waited_for_as_long_as_its_pieces_take() {
+        let second = Duration::from_secs(1);
+        let millis = Duration::from_millis;
+        for (usual, before, after) in [(1, 1_000, 125), (50, 1_000, 400), (400, 1_600, 1_000), (900, 3_600, 1_800)] {
+            let mut peer = Peer::default();
+            peer.took(millis(usual));
+            assert_eq!(peer.patience(second), millis(before));
+            (0..Peer::LOSSY).for_each(|_| peer.missed());
+            assert_eq!(peer.patience(second), millis(after));
+            peer.was_late(NOW, NOW);
+            assert_eq!(peer.patience(second), millis(2 * before), "late is not lost");
+        }
     }
 
     #[test]

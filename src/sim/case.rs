@@ -50,6 +50,10 @@ impl Case {
     /// In bytes a second, slow hosts included: a tracker can tell sixteen clients of 150 pieces, 3 kB each, within the
     /// 5 s that a tracker may be silent. On a slower line it cannot be told from a dead one, whatever the program does.
     const SLOWEST_LINE: u64 = 10_000;
+    /// From a slow host to another, at most. The patience of a job is made for a round trip within half of the second
+    /// after which a silent peer is suspected; over a longer way, with half of all round trips failing and two pieces in
+    /// flight, a swarm takes minutes whatever the program does.
+    const LONGEST_WAY: Duration = Duration::from_millis(500);
 
     /// All that follows from a seed.
     #[must_use]
@@ -151,14 +155,16 @@ impl Case {
     fn hardware(&self, clients: u32) -> Hardware {
         let mut dice = Dice::new(self.seed, row::HARDWARE);
         let latency = Duration::from_micros(dice.of_any_size(5, 10_000));
-        let spread = if dice.percent(50) { latency } else { Duration::ZERO };
+        let spread = dice.percent(50);
         let service = Duration::from_micros(dice.between(1, 5));
         let rate = dice.of_any_size(20_000, 10_000_000);
         let (up, down) = (dice.percent(30), dice.percent(30));
         let slow = if self.has(Kind::Slow) { self.victims(Kind::Slow, clients) } else { Vec::new() };
         let slow: Vec<(Rank, u32)> = slow.into_iter().map(|rank| (rank, dice.one_of(&[3, 10, 100]))).collect();
-        let most = slow.iter().map(|&(_, times)| u64::from(times)).max().unwrap_or(1);
-        let rate = rate.max(Self::SLOWEST_LINE * most);
+        let most = slow.iter().map(|&(_, times)| times).max().unwrap_or(1);
+        let rate = rate.max(Self::SLOWEST_LINE * u64::from(most));
+        let latency = latency.min(Self::LONGEST_WAY / 2 / most);
+        let spread = if spread { latency } else { Duration::ZERO };
         let (up, down) = (up.then_some(rate), down.then_some(rate));
         Hardware { latency, spread, up, down, service, slow }
     }
