@@ -3,7 +3,7 @@
 use serde_json::Value;
 use tema3::assignment::{StoryRules, Twist};
 
-use super::job::run_alone;
+use super::program::run_alone;
 use super::stories::{made, small};
 use super::swarm_folder::{Layout, Run};
 
@@ -140,7 +140,7 @@ fn a_status_of_an_earlier_run_does_not_survive_a_word_that_is_not_understood() {
     let folder = tempfile::tempdir().unwrap();
     let status = folder.path().join("status.json");
     std::fs::write(&status, "old").unwrap();
-    let ended = super::job::Job::new(3, folder.path()).with(["--wat", "--status", "status.json"]).run();
+    let ended = super::program::Job::new(3, folder.path()).with(["--wat", "--status", "status.json"]).run();
     assert_eq!(ended.code, 2, "{}", ended.stderr);
     assert!(!status.exists());
 }

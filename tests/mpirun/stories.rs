@@ -2,7 +2,7 @@
 
 use tema3::assignment::{Input, Story, StoryCard, StoryRules, Twist};
 
-use super::job::repeats;
+use super::program::{Job, repeats};
 use super::swarm_folder::{Layout, Outputs, Swarm, files, root};
 
 /// A story of `inputs/` and its card.
@@ -134,4 +134,20 @@ fn no_rank_leaves_with_an_error_while_others_still_write() {
     let run = swarm.run(Layout::InAndOut, &["--limit-down", "1=4K,2=4K"]);
     assert_eq!(run.ended.code, 4, "{}", run.ended.stderr);
     assert!(run.outputs == swarm.expected, "{:?}", run.outputs.keys());
+}
+
+#[test]
+fn a_signal_to_the_launcher_ends_the_run_in_good_order() {
+    let swarm = small(&[]);
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    for (client, bytes) in &swarm.inputs {
+        std::fs::write(folder.path().join(Input::file_name(*client)), bytes).expect("a new file");
+    }
+    let job = Job::new(swarm.ranks, folder.path()).with(["--explain", "--limit-up", "4K", "--status", "status.json"]);
+    let job = job.start();
+    job.hear("I start.", 3);
+    job.signal("-USR1");
+    let ended = job.end();
+    assert_eq!(ended.code, 10, "{ended:?}");
+    assert_eq!(ended.said("I leave: interrupted."), 4, "{ended:?}");
 }

@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 
-use super::job::{Ended, Job};
+use super::job::Ended;
+use super::program::Job;
 
 /// Outputs by name.
 pub(crate) type Outputs = BTreeMap<String, Vec<u8>>;

@@ -1,6 +1,6 @@
 //! How the program answers where it is not used as it is meant to be.
 
-use super::job::{Job, run_alone, run_under_another_launcher};
+use super::program::{Job, run_alone, run_under_another_launcher};
 
 #[test]
 fn too_few_ranks_end_with_one_clear_line() {
