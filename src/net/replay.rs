@@ -169,7 +169,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::net::record::{Recorded, path_of};
+    use crate::net::record::{Record, Recorded, path_of};
     use crate::protocol::{Body, Incarnation, Message, Patience, Policy, Rank, StopCause, TRACKER, Term, Traffic};
 
     /// Answers every event with as many pings as it has heard events, plus `offset`.
@@ -204,7 +204,8 @@ mod tests {
 
     fn record_of_three_events(folder: &Path) -> std::path::PathBuf {
         let (config, catalog) = settings();
-        let mut node = Recorded::new(folder, &config, &catalog, Echo { heard: 0, offset: 0 }).unwrap();
+        let record = Record::create(&path_of(folder, config.rank)).unwrap();
+        let mut node = Recorded::new(record, &config, &catalog, Echo { heard: 0, offset: 0 });
         let stop = Event::Stop { cause: StopCause::Signal };
         let mut outbox = Outbox::new();
         for (number, event) in

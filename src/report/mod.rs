@@ -1,8 +1,8 @@
 //! What is told: observers turn the steps that nodes tell of into lines, tables and files.
 //!
 //! An observer hears every step of one rank and changes nothing. Those a command wants are put into [`Observers`], and the
-//! driver hands each [`Decision::Tell`](crate::protocol::Decision::Tell) to it. Nothing here can fail a run: what cannot be
-//! written is said once in the log.
+//! driver hands each [`Decision::Tell`](crate::protocol::Decision::Tell) to it. Nothing here can stop a run: what cannot be
+//! written is known to its observer until the run is over ([`Observer::failures`]).
 
 mod atomic_file;
 mod client_row;
@@ -17,7 +17,7 @@ mod summary_text;
 mod terminal;
 mod troubles;
 
-pub use atomic_file::write_atomically;
+pub use atomic_file::{is_special, try_place, write_atomically};
 pub use events::Events;
 pub use explain::Explain;
 pub use names::Names;
@@ -32,6 +32,11 @@ use crate::protocol::{Observed, Time};
 pub trait Observer {
     /// Hears one step and when it was taken.
     fn observe(&mut self, now: Time, observed: &Observed);
+
+    /// What it was to write and could not, a sentence each.
+    fn failures(&self) -> Vec<String> {
+        Vec::new()
+    }
 }
 
 /// Several observers of one rank, as one.
@@ -58,6 +63,10 @@ impl Observer for Observers {
         for observer in &mut self.all {
             observer.observe(now, observed);
         }
+    }
+
+    fn failures(&self) -> Vec<String> {
+        self.all.iter().flat_map(|observer| observer.failures()).collect()
     }
 }
 

@@ -5,7 +5,7 @@ use tema3::assignment::{StoryRules, Twist};
 
 use super::program::run_alone;
 use super::stories::{made, small};
-use super::swarm_folder::{Layout, Run};
+use super::swarm_folder::{Layout, Run, files};
 
 fn json(run: &Run, file: &str) -> Value {
     let path = run.folder.path().join(file);
@@ -125,13 +125,60 @@ fn a_recorded_run_decides_the_same_when_it_is_replayed() {
     }
 }
 
+/// A place below a file, one that is a folder, one in a folder that is not there: what root may not do either.
 #[test]
-fn a_place_that_cannot_be_written_is_named_and_the_run_goes_on() {
-    for option in ["--status", "--summary", "--events", "--record"] {
-        let run = small(&[]).run(Layout::InAndOut, &[option, "in/in1.txt/x"]);
-        assert_eq!(run.ended.code, 0, "{option}: {}", run.ended.stderr);
-        assert!(run.ended.stderr.contains("in/in1.txt/x: "), "{option}: {}", run.ended.stderr);
-        assert!(!run.outputs.is_empty(), "{option}");
+fn a_place_that_cannot_be_written_ends_the_run_before_it_starts() {
+    for (option, place) in [
+        ("--status", "in/in1.txt/x"),
+        ("--summary", "in"),
+        ("--summary", "nowhere/x"),
+        ("--events", "in/in1.txt/x"),
+        ("--record", "in/in1.txt"),
+    ] {
+        let run = small(&[]).run(Layout::InAndOut, &[option, place]);
+        let stderr = &run.ended.stderr;
+        assert_eq!(run.ended.code, 6, "{option} {place}: {stderr}");
+        assert_eq!(stderr.matches(&format!("{place}: ")).count(), 1, "{option} {place}: {stderr}");
+        assert!(stderr.contains(&format!("{option} needs a place")), "{option} {place}: {stderr}");
+        assert!(run.outputs.is_empty(), "{option} {place}: {:?}", run.outputs.keys());
+    }
+}
+
+#[test]
+fn one_rank_that_cannot_write_ends_the_run_for_all_and_the_status_says_so() {
+    let swarm = small(&[]);
+    for (option, blocked) in [("--events", "rank2.jsonl"), ("--record", "rank0.record")] {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir_all(folder.path().join("told").join(blocked)).unwrap();
+        let words = [option, "told", "--status", "status.json", "--explain"];
+        let ended = swarm.start_in(folder.path(), &words).end();
+        assert_eq!(ended.code, 6, "{blocked}: {ended:?}");
+        assert_eq!(ended.said("I leave: disk or I/O failure."), 4, "{blocked}: {ended:?}");
+        assert_eq!(ended.stderr.matches(&format!("told/{blocked}: ")).count(), 1, "{blocked}: {ended:?}");
+        let status: Value = serde_json::from_slice(&std::fs::read(folder.path().join("status.json")).unwrap()).unwrap();
+        assert_eq!(status["code"], 6, "{blocked}: {status}");
+        assert!(status["reason"].as_str().unwrap().contains(blocked), "{blocked}: {status}");
+    }
+}
+
+/// What `/dev/full` stands in for, a disk that fills while the run writes, is known only when the outputs are there.
+#[test]
+fn a_disk_that_fills_does_not_end_the_run_and_is_told_by_its_code() {
+    let swarm = small(&[]);
+    for (option, place, full) in [
+        ("--summary", "summary.json", "summary.json"),
+        ("--status", "status.json", "status.json"),
+        ("--events", "told", "told/rank2.jsonl"),
+        ("--record", "told", "told/rank2.record"),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir(folder.path().join("told")).unwrap();
+        std::os::unix::fs::symlink("/dev/full", folder.path().join(full)).unwrap();
+        let ended = swarm.start_in(folder.path(), &[option, place]).end();
+        assert_eq!(ended.code, 6, "{option}: {ended:?}");
+        assert!(ended.stderr.contains("No space left on device"), "{option}: {ended:?}");
+        let outputs = files(folder.path());
+        assert!(swarm.expected.iter().all(|(name, bytes)| outputs.get(name) == Some(bytes)), "{option}");
     }
 }
 

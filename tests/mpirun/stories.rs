@@ -2,7 +2,7 @@
 
 use tema3::assignment::{Input, Story, StoryCard, StoryRules, Twist};
 
-use super::program::{Job, repeats};
+use super::program::repeats;
 use super::swarm_folder::{Layout, Outputs, Swarm, files, root};
 
 /// A story of `inputs/` and its card.
@@ -138,13 +138,8 @@ fn no_rank_leaves_with_an_error_while_others_still_write() {
 
 #[test]
 fn a_signal_to_the_launcher_ends_the_run_in_good_order() {
-    let swarm = small(&[]);
     let folder = tempfile::tempdir().expect("a temporary folder");
-    for (client, bytes) in &swarm.inputs {
-        std::fs::write(folder.path().join(Input::file_name(*client)), bytes).expect("a new file");
-    }
-    let job = Job::new(swarm.ranks, folder.path()).with(["--explain", "--limit-up", "4K", "--status", "status.json"]);
-    let job = job.start();
+    let job = small(&[]).start_in(folder.path(), &["--explain", "--limit-up", "4K"]);
     job.hear("I start.", 3);
     job.signal("-USR1");
     let ended = job.end();

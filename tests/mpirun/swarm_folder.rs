@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use tema3::assignment::Input;
 use tempfile::TempDir;
 
-use super::job::Ended;
+use super::job::{Ended, Running};
 use super::program::Job;
 
 /// Outputs by name.
@@ -62,6 +63,14 @@ impl Swarm {
             }
         };
         Run { ended, outputs, folder }
+    }
+
+    /// Starts it in a folder where all ranks stand and their inputs are put.
+    pub(crate) fn start_in(&self, folder: &Path, words: &[&str]) -> Running {
+        for (client, bytes) in &self.inputs {
+            std::fs::write(folder.join(Input::file_name(*client)), bytes).expect("a new file");
+        }
+        Job::new(self.ranks, folder).with(words).start()
     }
 
     /// Runs it and compares the exit code, and every output byte by byte.
