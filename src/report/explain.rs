@@ -4,7 +4,7 @@ use std::io::Write;
 
 use super::names::{count, printable};
 use super::troubles::sentence;
-use super::{Names, Observer};
+use super::{Names, Observer, whole_lines};
 use crate::metainfo::{PieceIndex, TorrentId};
 use crate::protocol::{Observed, Outcome, Rank, Reason, Time};
 
@@ -124,9 +124,11 @@ impl<W: Write> Observer for Explain<W> {
         self.names.observe(observed);
         let microseconds = now.0 / 1_000;
         let (seconds, fraction) = (microseconds / 1_000_000, microseconds % 1_000_000);
-        let line = format!("[rank {}, {seconds}.{fraction:06} s] {}\n", self.rank.0, self.say(observed));
-        // A narration that nobody can hear (its reader has gone) must not end the run.
-        let _ = self.out.write_all(line.as_bytes());
+        let front = format!("[rank {}, {seconds}.{fraction:06} s] ", self.rank.0);
+        for line in whole_lines(&front, &self.say(observed)) {
+            // A narration that nobody can hear (its reader has gone) must not end the run.
+            let _ = self.out.write_all(line.as_bytes());
+        }
     }
 }
 

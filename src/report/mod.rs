@@ -16,6 +16,7 @@ mod summary_file;
 mod summary_text;
 mod terminal;
 mod troubles;
+mod whole_lines;
 
 pub use atomic_file::{is_special, try_place, write_atomically};
 pub use events::Events;
@@ -25,6 +26,7 @@ pub use progress::Progress;
 pub use status::{Status, StatusFile};
 pub use summary_file::SummaryFile;
 pub use summary_text::SummaryText;
+pub use whole_lines::{LineByLine, whole_lines};
 
 use crate::protocol::{Observed, Time};
 

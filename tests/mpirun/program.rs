@@ -12,28 +12,26 @@ const PROGRAM: &str = env!("CARGO_BIN_EXE_tema3");
 pub(crate) struct Job<'a> {
     ranks: u32,
     folder: &'a Path,
-    folders: Folders,
+    /// How a shell starts the program as rank `$RANK`, where one does.
+    shell: Option<&'static str>,
     words: Vec<String>,
-}
-
-/// Where the ranks of a job stand.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Folders {
-    /// All in one folder.
-    Shared,
-    /// Rank R in `rank<R>` below it.
-    OneEach,
 }
 
 impl<'a> Job<'a> {
     /// A job of so many ranks, all standing in `folder`.
     pub(crate) fn new(ranks: u32, folder: &'a Path) -> Self {
-        Self { ranks, folder, folders: Folders::Shared, words: Vec::new() }
+        Self { ranks, folder, shell: None, words: Vec::new() }
     }
 
     /// Lets rank R stand in `rank<R>` below the folder.
     pub(crate) fn in_folders_of_their_own(mut self) -> Self {
-        self.folders = Folders::OneEach;
+        self.shell = Some(r#"cd "rank$RANK" && exec "$0" "$@""#);
+        self
+    }
+
+    /// Lets rank R write its stderr into `rank<R>.log` in the folder.
+    pub(crate) fn with_a_log_each(mut self) -> Self {
+        self.shell = Some(r#"exec "$0" "$@" 2> "rank$RANK.log""#);
         self
     }
 
@@ -46,14 +44,10 @@ impl<'a> Job<'a> {
     /// Starts it.
     pub(crate) fn start(self) -> Running {
         let mut command = Launcher::get().ranks(self.ranks);
-        match self.folders {
-            Folders::Shared => command.arg(PROGRAM),
-            Folders::OneEach => {
-                let enter = r#"cd "rank${OMPI_COMM_WORLD_RANK:-$PMI_RANK}" && exec "$0" "$@""#;
-                command.args(["sh", "-c", enter, PROGRAM])
-            }
-        };
-        command.args(&self.words).current_dir(self.folder);
+        if let Some(shell) = self.shell {
+            command.args(["sh", "-c", &format!("RANK=${{OMPI_COMM_WORLD_RANK:-$PMI_RANK}}; {shell}")]);
+        }
+        command.arg(PROGRAM).args(&self.words).current_dir(self.folder);
         Running::start(command)
     }
 

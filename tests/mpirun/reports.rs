@@ -3,7 +3,7 @@
 use serde_json::Value;
 use tema3::assignment::{StoryRules, Twist};
 
-use super::program::run_alone;
+use super::program::{Job, run_alone};
 use super::stories::{made, small};
 use super::swarm_folder::{Layout, Run, files};
 
@@ -86,6 +86,28 @@ fn the_narration_and_the_log_say_which_rank_speaks() {
     }
     let strangers = run.ended.stderr.lines().filter(|line| !line.starts_with("tema3 rank "));
     assert_eq!(strangers.collect::<Vec<_>>(), [""; 0]);
+}
+
+#[test]
+fn no_line_of_the_log_is_longer_than_what_is_written_in_one_piece() {
+    let mut swarm = small(&[]);
+    let name = "long".repeat(3_000);
+    let owner = String::from_utf8(swarm.inputs[&1].clone()).unwrap();
+    let (count, rest) = owner.split_once('\n').unwrap();
+    let count = count.parse::<u32>().unwrap() + 1;
+    swarm.inputs.insert(1, format!("{count}\n{name} 1\nhash\n{rest}").into_bytes());
+    let folder = tempfile::tempdir().unwrap();
+    swarm.put_into(folder.path());
+    // Apart, for mpirun may tear any line where much is written at once.
+    let ended = Job::new(swarm.ranks, folder.path()).with(["--quiet", "-vv"]).with_a_log_each().run();
+    assert_eq!(ended.code, 0, "{ended:?}");
+    for rank in 0..swarm.ranks {
+        let log = std::fs::read_to_string(folder.path().join(format!("rank{rank}.log"))).unwrap();
+        for line in log.lines() {
+            assert!(line.starts_with(&format!("tema3 rank {rank}: ")) && line.len() < 4096, "{line}");
+        }
+        assert!(rank != 1 || log.matches("long").count() >= 3_000, "the long name is not logged");
+    }
 }
 
 #[test]
@@ -187,7 +209,7 @@ fn a_status_of_an_earlier_run_does_not_survive_a_word_that_is_not_understood() {
     let folder = tempfile::tempdir().unwrap();
     let status = folder.path().join("status.json");
     std::fs::write(&status, "old").unwrap();
-    let ended = super::program::Job::new(3, folder.path()).with(["--wat", "--status", "status.json"]).run();
+    let ended = Job::new(3, folder.path()).with(["--wat", "--status", "status.json"]).run();
     assert_eq!(ended.code, 2, "{}", ended.stderr);
     assert!(!status.exists());
 }

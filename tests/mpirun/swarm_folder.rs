@@ -65,11 +65,16 @@ impl Swarm {
         Run { ended, outputs, folder }
     }
 
-    /// Starts it in a folder where all ranks stand and their inputs are put.
-    pub(crate) fn start_in(&self, folder: &Path, words: &[&str]) -> Running {
+    /// Puts its inputs into a folder.
+    pub(crate) fn put_into(&self, folder: &Path) {
         for (client, bytes) in &self.inputs {
             std::fs::write(folder.join(Input::file_name(*client)), bytes).expect("a new file");
         }
+    }
+
+    /// Starts it in a folder where its inputs are put and all ranks stand.
+    pub(crate) fn start_in(&self, folder: &Path, words: &[&str]) -> Running {
+        self.put_into(folder);
         Job::new(self.ranks, folder).with(words).start()
     }
 
