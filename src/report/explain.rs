@@ -82,40 +82,52 @@ impl<W: Write> Explain<W> {
             }
             Observed::Stopped { .. } => "The tracker says that all have finished: I stop serving.".into(),
             Observed::Left { outcome } => format!("I leave: {}.", outcome.meaning()),
-            Observed::Published { rank, files } => format!("I hear what {rank} owns: {}.", count(*files, "file")),
-            Observed::SwarmStarted { clients } => {
-                format!("All {} have spoken: I let them start.", count(*clients, "client"))
-            }
-            Observed::Conflict { name, first, second, piece, .. } => format!(
-                "I let nobody have {}: {first} and {second} list different hashes, first for segment {}.",
-                printable(name),
-                piece.ordinal()
-            ),
-            Observed::Progress { done, wanted } => {
-                format!("I know of {done} of {} that have arrived.", count(*wanted, "wanted segment"))
-            }
-            Observed::ClientFinished { rank, outcome } => format!("I hear that {rank} is done: {}.", outcome.meaning()),
-            Observed::Short { rank, name, missing: None, why } => {
-                format!("I hear that {rank} could not have {}: {}.", printable(name), sentence(*why))
-            }
-            Observed::Short { rank, name, missing: Some(missing), why } => format!(
-                "I hear that {rank} lacks {} of {}: {}.",
-                count(*missing, "segment"),
-                printable(name),
-                sentence(*why)
-            ),
-            Observed::Aborted { rank, reason, .. } => {
-                format!("I end the run, for {rank} cannot take part: {}.", printable(reason))
-            }
-            Observed::Lost { rank } => format!("I hear nothing from {rank} any more: I go on without it."),
-            Observed::Summary(summary) => {
-                format!(
-                    "All have left; {} changed hands: {}.",
-                    count(summary.traded, "segment"),
-                    summary.outcome.meaning()
-                )
-            }
+            Observed::Published { .. }
+            | Observed::SwarmStarted { .. }
+            | Observed::Conflict { .. }
+            | Observed::Progress { .. }
+            | Observed::ClientFinished { .. }
+            | Observed::Short { .. }
+            | Observed::Aborted { .. }
+            | Observed::Lost { .. }
+            | Observed::Summary(_) => tracker_says(observed),
         }
+    }
+}
+
+/// What the tracker would say of a step of its own.
+fn tracker_says(observed: &Observed) -> String {
+    match observed {
+        Observed::Published { rank, files } => format!("I hear what {rank} owns: {}.", count(*files, "file")),
+        Observed::SwarmStarted { clients } => {
+            format!("All {} have spoken: I let them start.", count(*clients, "client"))
+        }
+        Observed::Conflict { name, first, second, piece, .. } => format!(
+            "I let nobody have {}: {first} and {second} list different hashes, first for segment {}.",
+            printable(name),
+            piece.ordinal()
+        ),
+        Observed::Progress { done, wanted } => {
+            format!("I know of {done} of {} that have arrived.", count(*wanted, "wanted segment"))
+        }
+        Observed::ClientFinished { rank, outcome } => format!("I hear that {rank} is done: {}.", outcome.meaning()),
+        Observed::Short { rank, name, missing: None, why } => {
+            format!("I hear that {rank} could not have {}: {}.", printable(name), sentence(*why))
+        }
+        Observed::Short { rank, name, missing: Some(missing), why } => format!(
+            "I hear that {rank} lacks {} of {}: {}.",
+            count(*missing, "segment"),
+            printable(name),
+            sentence(*why)
+        ),
+        Observed::Aborted { rank, reason, .. } => {
+            format!("I end the run, for {rank} says: {}.", printable(reason))
+        }
+        Observed::Lost { rank } => format!("I hear nothing from {rank} any more: I go on without it."),
+        Observed::Summary(summary) => {
+            format!("All have left; {} changed hands: {}.", count(summary.traded, "segment"), summary.outcome.meaning())
+        }
+        clients => format!("{clients:?}"),
     }
 }
 
@@ -293,7 +305,7 @@ I know of 10 of 40 wanted segments that have arrived.
 I hear that rank 2 is done: complete and verified.
 I hear that rank 3 could not have file1: nobody owns it; it needs a seed.
 I hear that rank 3 lacks 1 segment of file1: nobody left holds the rest; it needs a seed.
-I end the run, for rank 2 cannot take part: in2.txt:4: not a number.
+I end the run, for rank 2 says: in2.txt:4: not a number.
 I hear nothing from rank 3 any more: I go on without it.
 All have left; 40 segments changed hands: complete and verified.
 "
