@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub use per_rank::{PerRank, PerRankError};
-pub use quantity::{Delay, QuantityError, Rate};
+pub use quantity::{QuantityError, Rate, Span};
 pub use segments::{Segments, SegmentsError};
 
 use crate::assignment::Twist;
@@ -24,9 +24,9 @@ Examples:
   ./tema3 soak --swarms 1000                          try to break it: faulty swarms in virtual time
 
 Exit codes:
-  0 complete   2 usage   3 bad input   4 nobody holds some segment   6 disk
-  7 hashes contradict each other   8 complete, but ranks were lost   10 interrupted
-  70 a bug here   77 MPI cannot be used";
+  0 complete   2 usage   3 bad input   4 nobody holds some segment   5 time limit
+  6 disk, or a file that cannot be written   7 hashes contradict each other
+  8 complete, but ranks were lost   10 interrupted   70 a bug here   77 MPI cannot be used";
 
 /// BitTorrent over MPI: rank 0 is the tracker, every other rank a client.
 ///
@@ -92,6 +92,9 @@ pub struct AssignmentArgs {
     /// Decides between equals: the same seed, the same preferences
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub seed: u64,
+    /// End the run in good order after so long, as 90s, 10m or 2h, with exit code 5
+    #[arg(long, value_name = "TIME")]
+    pub time_limit: Option<Span>,
     /// Bytes a second that a rank sends at most, as 500K, 10M or 2=1M,3=10M for ranks 2 and 3
     #[arg(long, value_name = "RATE", default_value_t, hide_default_value = true)]
     pub limit_up: PerRank<Rate>,
@@ -100,7 +103,7 @@ pub struct AssignmentArgs {
     pub limit_down: PerRank<Rate>,
     /// How much later messages to a rank arrive, as 500us, 20ms or 2=20ms,3=1s
     #[arg(long, value_name = "TIME", default_value_t, hide_default_value = true)]
-    pub latency: PerRank<Delay>,
+    pub latency: PerRank<Span>,
 }
 
 /// When to show a progress bar.
@@ -192,7 +195,7 @@ mod tests {
         let cli = parse("--limit-up 2=1K,5=3M --latency 20ms").unwrap();
         assert_eq!(cli.assignment.limit_up.of(2), Some(&Rate(1000)));
         assert_eq!(cli.assignment.limit_up.of(3), None);
-        assert_eq!(cli.assignment.latency.of(3), Some(&Delay(std::time::Duration::from_millis(20))));
+        assert_eq!(cli.assignment.latency.of(3), Some(&Span(std::time::Duration::from_millis(20))));
         assert!(parse("--limit-up fast").is_err());
     }
 

@@ -137,9 +137,9 @@ fn options(args: &AssignmentArgs, rank: Rank) -> Options {
     let limits = Limits {
         up: args.limit_up.of(rank.0).map(|rate| rate.0),
         down: args.limit_down.of(rank.0).map(|rate| rate.0),
-        latency: args.latency.of(rank.0).map(|delay| delay.0).unwrap_or_default(),
+        latency: args.latency.of(rank.0).map(|span| span.0).unwrap_or_default(),
     };
-    Options { limits, ..Options::default() }
+    Options { limits, time_limit: args.time_limit.map(|span| span.0), ..Options::default() }
 }
 
 /// Those who tell on the terminal what they see. Most of them do so where the run ends: on the tracker's rank, which a rank

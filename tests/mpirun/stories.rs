@@ -146,3 +146,18 @@ fn a_signal_to_the_launcher_ends_the_run_in_good_order() {
     assert_eq!(ended.code, 10, "{ended:?}");
     assert_eq!(ended.said("I leave: interrupted."), 4, "{ended:?}");
 }
+
+#[test]
+fn a_time_limit_ends_the_run_on_all_ranks_and_leaves_no_file_in_part() {
+    // RELIABILITY row 33.
+    let swarm = small(&[]);
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let words = ["--output", "out", "--explain", "--limit-up", "1=1K,2=1K,3=4K", "--time-limit", "700ms"];
+    let ended = swarm.start_in(folder.path(), &words).end();
+    assert_eq!(ended.code, 5, "{ended:?}");
+    assert_eq!(ended.said("I leave: time limit reached."), 4, "{ended:?}");
+    assert_eq!(ended.stderr.matches("the time limit was reached").count(), 1, "{ended:?}");
+    let outputs = files(&folder.path().join("out"));
+    assert!(outputs.len() < swarm.expected.len(), "it was too fast to be limited: {:?}", outputs.keys());
+    assert!(outputs.iter().all(|(name, bytes)| swarm.expected.get(name) == Some(bytes)), "{:?}", outputs.keys());
+}
