@@ -17,8 +17,9 @@ pub(super) fn run(args: &SoakArgs) -> Exit {
     }
 }
 
-/// Runs one case and tells every event and decision.
+/// Runs one case and tells what it is made of, then every event and decision.
 fn run_one(case: &Case) -> Exit {
+    print!("{}", case.scenario());
     let mut trace = Trace(io::BufWriter::new(io::stdout()));
     let verdict = Verdict::watched(case, &mut trace, |_| 0);
     drop(trace);

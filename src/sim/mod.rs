@@ -17,6 +17,7 @@ mod network;
 mod queue;
 mod scenario;
 mod simulation;
+mod synopsis;
 pub mod soak;
 #[cfg(test)]
 mod toys;
