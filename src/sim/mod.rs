@@ -17,8 +17,8 @@ mod network;
 mod queue;
 mod scenario;
 mod simulation;
-mod synopsis;
 pub mod soak;
+mod synopsis;
 #[cfg(test)]
 mod toys;
 mod trace;
