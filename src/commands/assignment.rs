@@ -113,12 +113,13 @@ fn take_part(args: &AssignmentArgs, mut world: World) -> ! {
     }
     let failures: Vec<String> = observers.failures().into_iter().chain(record_failure).collect();
     drop(observers);
-    failures.iter().for_each(complain);
-    ending.reasons().for_each(|reason| eprintln!("{reason}"));
     // What all agreed on cannot be changed any more, but by now every rank has closed its files: a code of its own harms
     // nobody, and mpirun returns the one that is not 0.
     let own = if failures.is_empty() { Outcome::Complete } else { Outcome::Disk };
-    world.finalize(ending.outcome().max(own).code())
+    let code = ending.outcome().max(own).code();
+    failures.iter().for_each(|failure| complain(format_args!("{failure}; hence exit code {code}")));
+    ending.reasons().for_each(|reason| eprintln!("{reason}"));
+    world.finalize(code)
 }
 
 /// What this rank brings to the swarm, and where it keeps what it gets. The tracker's rank reads no input.
