@@ -2,6 +2,8 @@
 
 use std::io;
 
+use indicatif::{ProgressBar, ProgressStyle};
+
 use super::{Exit, complain};
 use crate::cli::SoakArgs;
 use crate::protocol::Outcome;
@@ -36,7 +38,9 @@ fn run_one(case: &Case) -> Exit {
 }
 
 fn run_all(soak: &Soak) -> Exit {
-    let tally = soak.run();
+    let bar = bar(soak.swarms);
+    let tally = soak.run_and_tell(|| bar.inc(1));
+    bar.finish_and_clear();
     if let Some((case, violation)) = tally.failures.first() {
         explain(&tally, case, violation);
     }
@@ -44,10 +48,17 @@ fn run_all(soak: &Soak) -> Exit {
     Exit::Ran(if tally.failures.is_empty() { Outcome::Complete } else { Outcome::Bug })
 }
 
+/// How far it is, on a terminal.
+fn bar(swarms: u64) -> ProgressBar {
+    let style = ProgressStyle::with_template("{bar:40} {percent:>3} %, {pos} of {len} swarms, {eta} left");
+    let style = style.expect("the template is legal: it is a constant").progress_chars("=> ");
+    ProgressBar::new(swarms).with_style(style)
+}
+
 /// Says what failed, and makes the first failure small enough to be understood.
 fn explain(tally: &Tally, first: &Case, violation: &Violation) {
     for (case, violation) in &tally.failures {
-        complain(format_args!("seed {case}: {violation}"));
+        complain(format_args!("seed {case}: {violation} (./tema3 soak --case {case})"));
     }
     let (smallest, violation) = shrink(first, violation);
     complain(format_args!("seed {first} shrunk to {smallest}: {violation}"));

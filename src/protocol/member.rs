@@ -50,9 +50,7 @@ impl Member {
     /// Follows a higher term that somebody spoke of: a tracker of a lower one is deposed and becomes a client that has
     /// and wants nothing.
     fn follow(&mut self, now: Time, term: Term, out: &mut Outbox) {
-        // Who has been told to stop goes on to the end with those who were told the same.
-        let stopping = self.client.as_ref().is_some_and(|client| !client.is_running());
-        if term <= self.term() || stopping || self.is_finished() {
+        if term <= self.term() || self.is_finished() {
             return;
         }
         self.tracker = None;

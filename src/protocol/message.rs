@@ -27,11 +27,11 @@ pub struct Message {
 pub enum Body {
     /// Client to tracker. `sequence` counts a client's calls; a repeat carries the same number.
     Call { sequence: u32, call: Call },
-    /// Client to tracker: still here.
+    /// Still here; like every message it names the highest term that its sender knows.
     Pong,
     /// Tracker to client: the answer to the call of this number.
     Answer { sequence: u32, answer: Answer },
-    /// Tracker to client: are you there?
+    /// Are you there? The tracker asks it of who is silent, a client in a new life of all.
     Ping,
     /// Tracker to client: everybody has finished (or the run is given up); finish what you are sending, then say
     /// [`Call::Drained`].

@@ -65,6 +65,8 @@ impl Peer {
     /// How long a peer is left alone that has too much to do, at first.
     const BUSY: Duration = Duration::from_millis(20);
     const LONGEST_REST: Duration = Duration::from_secs(1);
+    /// A time that is longer than so many times the usual one is no measure.
+    const OUTLIER: u32 = 4;
     /// So many losses are no coincidence.
     const LOSSY: u32 = 4;
     /// Nobody gets more than so many times the usual patience, unless it was late.
@@ -72,6 +74,9 @@ impl Peer {
     /// Failed rounds in a row before nothing is expected of it any more. Where three messages in ten are lost, a round of
     /// one request fails half the time though the peer is well: it takes many to tell.
     const HOPELESS: u32 = 24;
+    /// Bad pieces in a row before nothing is expected of it: fewer than of silence, for they did arrive, and of the links
+    /// that harm three in ten such a row comes once in a hundred million.
+    const POISONOUS: u32 = 16;
 
     /// It said something, in some life.
     pub(super) fn hear(&mut self, now: Time, incarnation: Incarnation) -> Heard {
@@ -161,10 +166,11 @@ impl Peer {
         self.behind = self.behind.max(age);
     }
 
-    /// So long after it was asked for a piece that it held, the piece came.
+    /// So long after it was asked for a piece that it held, the piece came. One that was held up on its way says little
+    /// of the others: it counts as several times what is usual at most.
     pub(super) fn took(&mut self, after: Duration) {
         self.service = Some(match self.service {
-            Some(smoothed) => (smoothed * 7 + after) / 8,
+            Some(smoothed) => (smoothed * 7 + after.min(smoothed * Self::OUTLIER)) / 8,
             None => after,
         });
     }
@@ -234,7 +240,7 @@ impl Peer {
 
     /// Whether it failed so often that nothing is expected of it.
     pub(super) fn is_hopeless(&self) -> bool {
-        self.barren.count >= Self::HOPELESS
+        self.barren.count >= Self::HOPELESS || self.blame.in_a_row() >= Self::POISONOUS
     }
 
     /// How long to wait for a piece from it: longer each time that it was late, and never less than four times what it
@@ -242,7 +248,7 @@ impl Peer {
     pub(super) fn patience(&self, least: Duration) -> Duration {
         let usual = self.service.unwrap_or_default() * 4;
         let least = match self.service {
-            Some(service) if self.losses >= Self::LOSSY => (service * 32).clamp(least / 8, least),
+            Some(service) if self.losses >= Self::LOSSY => (service * 8).clamp(least / 8, least),
             _ => least,
         };
         usual.clamp(least, least * Self::LONGEST_PATIENCE) * (1 << self.late.count.min(4))
@@ -314,6 +320,28 @@ mod tests {
         assert!(peer.is_hopeless());
         peer.served(NOW);
         assert!(!peer.is_hopeless());
+    }
+
+    #[test]
+    fn bad_pieces_in_a_row_end_hope_at_once_and_a_good_one_brings_it_back() {
+        let mut peer = Peer::default();
+        (1..Peer::POISONOUS).for_each(|_| peer.sent_bad_piece(NOW, NOW));
+        assert!(!peer.is_hopeless());
+        peer.sent_bad_piece(NOW + Duration::from_secs(3600), NOW);
+        assert!(peer.is_hopeless());
+        peer.served(NOW);
+        assert!(!peer.is_hopeless());
+    }
+
+    #[test]
+    fn one_piece_that_was_held_up_says_little_of_the_others() {
+        let mut peer = Peer::default();
+        let usual = Duration::from_millis(8);
+        (0..10).for_each(|_| peer.took(usual));
+        peer.took(Duration::from_secs(2));
+        assert_eq!(peer.service, Some(usual * 11 / 8));
+        (0..60).for_each(|_| peer.took(Duration::from_secs(2)));
+        assert!(peer.service > Some(Duration::from_millis(1_900)), "it is slow for good");
     }
 
     #[test]

@@ -19,6 +19,8 @@ pub(super) struct Blame {
     last: u16,
     seen: u32,
     since: Time,
+    /// Bad ones since the last good one, however long ago.
+    in_a_row: u32,
 }
 
 impl Rounds {
@@ -40,11 +42,17 @@ impl Blame {
     /// Notes a piece; a one is a bad one.
     pub(super) fn note(&mut self, now: Time, bad: u16) {
         if now.since(self.since) > Self::FORGIVEN {
-            *self = Self { since: now, ..Self::default() };
+            *self = Self { since: now, in_a_row: self.in_a_row, ..Self::default() };
         }
+        self.in_a_row = if bad == 0 { 0 } else { self.in_a_row.saturating_add(1) };
         self.bad += u32::from(bad);
         self.last = (self.last << 1 | bad) & 0x3ff;
         self.seen += 1;
+    }
+
+    /// How many bad pieces have come since the last good one.
+    pub(super) fn in_a_row(&self) -> u32 {
+        self.in_a_row
     }
 
     /// Whether the peer's pieces were bad too often of late: three of them, and over half of its last ten.

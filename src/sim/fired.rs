@@ -74,7 +74,7 @@ impl fmt::Display for Kind {
     }
 }
 
-/// How often each kind of fault struck in a run.
+/// How often each kind of fault struck, in a run or in many.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Fired {
     counts: [u64; Kind::ALL.len()],
@@ -83,6 +83,10 @@ pub struct Fired {
 impl Fired {
     pub(super) fn count(&mut self, kind: Kind) {
         self.counts[kind as usize] += 1;
+    }
+
+    pub(super) fn add(&mut self, other: &Self) {
+        self.counts.iter_mut().zip(other.counts).for_each(|(count, more)| *count += more);
     }
 
     /// How often a kind struck.

@@ -28,8 +28,8 @@ pub struct Soak {
 pub struct Tally {
     /// How many swarms ran.
     pub swarms: u64,
-    /// In how many of them each kind of fault struck.
-    pub struck: [u64; Kind::ALL.len()],
+    /// How often each kind of fault struck in all of them.
+    pub fired: Fired,
     /// Events that nodes heard.
     pub events: u64,
     /// A fingerprint of all events of all swarms, whatever the order of the swarms.
@@ -48,6 +48,12 @@ impl Soak {
     /// Runs all.
     #[must_use]
     pub fn run(&self) -> Tally {
+        self.run_and_tell(|| {})
+    }
+
+    /// Runs all, and calls `done` after each.
+    #[must_use]
+    pub fn run_and_tell(&self, done: impl Fn() + Sync) -> Tally {
         let next = AtomicU64::new(0);
         let failed = AtomicU64::new(0);
         let work = || {
@@ -61,6 +67,7 @@ impl Soak {
                 let verdict = Verdict::of(&case);
                 failed.fetch_add(u64::from(verdict.violation.is_some()), Ordering::Relaxed);
                 tally.add(case, verdict);
+                done();
             }
             tally
         };
@@ -154,9 +161,7 @@ impl Tally {
         self.swarms += 1;
         self.events += verdict.events;
         self.digest = self.digest.wrapping_add(verdict.digest);
-        for (struck, kind) in self.struck.iter_mut().zip(Kind::ALL) {
-            *struck += u64::from(verdict.fired.of(kind) > 0);
-        }
+        self.fired.add(&verdict.fired);
         self.failures.extend(verdict.violation.map(|violation| (case, violation)));
     }
 
@@ -164,7 +169,7 @@ impl Tally {
         self.swarms += other.swarms;
         self.events += other.events;
         self.digest = self.digest.wrapping_add(other.digest);
-        self.struck.iter_mut().zip(other.struck).for_each(|(struck, more)| *struck += more);
+        self.fired.add(&other.fired);
         self.failures.extend(other.failures);
     }
 
@@ -178,13 +183,13 @@ impl Tally {
 impl fmt::Display for Tally {
     /// The one line that the soak ends with.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} swarms (struck by", self.swarms)?;
-        for (index, (kind, struck)) in Kind::ALL.into_iter().zip(self.struck).enumerate() {
+        write!(f, "{} swarms with these faults:", self.swarms)?;
+        for (index, kind) in Kind::ALL.into_iter().enumerate() {
             let comma = if index == 0 { "" } else { "," };
-            write!(f, "{comma} {kind} {} %", struck * 100 / self.swarms.max(1))?;
+            write!(f, "{comma} {kind} {}", self.fired.of(kind))?;
         }
         let [lost, wrong, stuck] = [Failure::Lost, Failure::Wrong, Failure::Stuck].map(|failure| self.count(failure));
-        write!(f, "; digest {:016x}): {lost} lost, {wrong} wrong, {stuck} stuck", self.digest)
+        write!(f, "; digest {:016x}: {lost} lost, {wrong} wrong, {stuck} stuck", self.digest)
     }
 }
 
@@ -206,7 +211,7 @@ mod tests {
             tally.add(Case::of(1), failing(invariant));
         }
         let line = tally.to_string();
-        assert!(line.starts_with("4 swarms (struck by drop 100 %, duplicate 0 %"), "{line}");
+        assert!(line.starts_with("4 swarms with these faults: drop 4, duplicate 0, "), "{line}");
         assert!(line.ends_with("1 lost, 1 wrong, 2 stuck"), "{line}");
     }
 

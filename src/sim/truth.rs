@@ -96,6 +96,13 @@ impl Truth {
         self.names.get(name).copied()
     }
 
+    /// What a torrent's number means to a node.
+    #[must_use]
+    pub fn name(&self, rank: Rank, torrent: TorrentId) -> Option<&str> {
+        let file = self.of(rank).file(torrent)?;
+        self.names.iter().find(|(_, index)| **index == file).map(|(name, _)| name.as_str())
+    }
+
     /// A node that holds the piece and has been up since `since`, other than these.
     #[must_use]
     pub fn held_by_one_up_since(&self, file: usize, piece: PieceIndex, since: Time, except: &[Rank]) -> Option<Rank> {

@@ -2,6 +2,7 @@
 
 mod ends;
 mod kills;
+mod latecomers;
 mod links;
 mod notes;
 mod peers;

@@ -25,8 +25,8 @@ use super::own_time::OwnTime;
 use super::peer::Heard;
 use super::peers::Peers;
 use super::{
-    Body, Catalog, Config, Decision, Ending, Event, Manner, Message, Need, Node, Observed, Outbox, Outcome, Rank,
-    StopCause, Term, Time, Traffic,
+    Body, Catalog, Config, Decision, Ending, Event, Incarnation, Manner, Message, Need, Node, Observed, Outbox,
+    Outcome, Rank, StopCause, Term, Time, Traffic,
 };
 
 /// Trades pieces with its peers until everybody has what they want.
@@ -89,12 +89,6 @@ impl Client {
         }
     }
 
-    /// Whether it has not been told to stop.
-    #[must_use]
-    pub fn is_running(&self) -> bool {
-        matches!(self.end, End::Running)
-    }
-
     /// Whether it waits for the driver to drain.
     #[must_use]
     pub fn is_draining(&self) -> bool {
@@ -104,7 +98,7 @@ impl Client {
     /// Follows a higher term: its tracker does not know this client, so it starts over with it.
     pub fn follow(&mut self, now: Time, term: Term, out: &mut Outbox) {
         let now = self.own_time(now);
-        if term > self.shared.term && matches!(self.end, End::Running) {
+        if term > self.shared.term && !matches!(self.end, End::Left { .. }) {
             self.change_term(now, term, out);
             self.download.speak(now, &self.shared, out);
             self.due = self.next_due();
@@ -114,8 +108,26 @@ impl Client {
     fn change_term(&mut self, now: Time, term: Term, out: &mut Outbox) {
         self.shared.term = term;
         self.download.calls.turn_to_another();
-        self.download.register(now);
+        self.start_over(now);
         out.tell(Observed::TermChanged { term, tracker: self.shared.tracker() });
+    }
+
+    /// In a later life, before any tracker has spoken: asks all who might know which term it is.
+    fn look_around(&self, out: &mut Outbox) {
+        let Shared { config, .. } = &self.shared;
+        if config.incarnation > Incarnation::default() && self.download.calls.strangers() > 0 {
+            let others = (0..config.world).map(Rank).filter(|&rank| rank != config.rank);
+            others.for_each(|rank| self.shared.send(rank, Body::Ping, out));
+        }
+    }
+
+    /// The tracker does not know this client, or no longer. Who was told to stop goes on: somebody may have come who lacks
+    /// what is held here.
+    fn start_over(&mut self, now: Time) {
+        if !matches!(self.end, End::Left { .. }) {
+            self.end = End::Running;
+            self.download.register(now);
+        }
     }
 
     /// The tracker is silent: the next term whose tracker is not known to be silent too. The own rank always is one, and
@@ -128,6 +140,7 @@ impl Client {
         let later = (1..=config.world).map(|step| Term(term.0.saturating_add(step)));
         let next = later.into_iter().find(|term| !silent(term.tracker(config.world)));
         let tracker = self.shared.tracker();
+        self.look_around(out);
         if self.shared.peers.get(tracker).suspect(now, now, self.shared.config.patience.request) {
             out.tell(Observed::Suspected { rank: tracker });
         }
@@ -137,7 +150,10 @@ impl Client {
     fn hear(&mut self, now: Time, event: Event, out: &mut Outbox) {
         let Self { shared, download, upload, .. } = self;
         match event {
-            Event::Start => download.register(now),
+            Event::Start => {
+                download.register(now);
+                self.look_around(out);
+            }
             // Only now: a client that is behind with its mail must not take what it has not read yet for silence.
             Event::Timeout => self.tick(now, out),
             Event::Message { from, .. } | Event::Garbled { from } | Event::Piece { from, .. }
@@ -186,8 +202,8 @@ impl Client {
                 self.upload.forget(from);
                 // A tracker in a new life has forgotten all that it was told in this term.
                 let known = from == self.shared.tracker() && self.download.calls.strangers() == 0;
-                if known && matches!(self.end, End::Running) {
-                    self.download.register(now);
+                if known {
+                    self.start_over(now);
                 }
                 self.download.fill(now, &mut self.shared, out);
             }
@@ -200,8 +216,12 @@ impl Client {
         let Self { shared, download, upload, asked, .. } = self;
         match message.body {
             Body::Answer { sequence, answer } if from_tracker => {
-                if matches!(self.end, End::Running) {
+                // Who has drained hears only that it has to wait: the tracker lives, and somebody still lacks something.
+                if matches!(self.end, End::Running | End::Drained { .. }) {
                     download.answer(now, sequence, answer, shared, out);
+                }
+                if download.stage == Stage::Publishing {
+                    self.end = End::Running;
                 }
             }
             Body::Stop { outcome, ending } if from_tracker => self.stop(now, outcome, ending, out),

@@ -23,7 +23,7 @@ const NEVER_LAGGING: Duration = Duration::from_millis(20);
 struct Market {
     now: Time,
     window: u16,
-    /// How long a piece usually takes.
+    /// How long a piece usually takes, where those who take much longer are to be spared.
     usual: Option<Duration>,
     /// Who is not asked, because it has been.
     except: Option<Rank>,
@@ -54,9 +54,12 @@ impl Download {
         let window = self.window(shared);
         self.turn_from_laggards(now, window, shared, out);
         let market = Market::new(now, window, shared);
-        while self.has_room(now, window, shared) {
-            let Some((torrent, piece, to)) = self.pick(market, shared) else { break };
-            self.request(now, torrent, piece, to, shared, out);
+        // A slow peer is asked for one piece at a time, unless nobody else has anything to give.
+        for market in [market, Market { usual: None, ..market }] {
+            while self.has_room(now, window, shared) {
+                let Some((torrent, piece, to)) = self.pick(market, shared) else { break };
+                self.request(now, torrent, piece, to, shared, out);
+            }
         }
         if self.has_room(now, window, shared) {
             self.ask_twice(now, window, shared, out);

@@ -1,7 +1,11 @@
 //! A client by itself, event by event: what it says when the tracker and one peer say just this.
 
 use super::Client;
-use crate::metainfo::{Layout, PieceHashes, PieceIndex, TorrentId};
+use super::shared::Shared;
+use super::upload::{Upload, Wish};
+use crate::metainfo::{Bitfield, Layout, PieceHashes, PieceIndex, TorrentId};
+use crate::protocol::holdings::Holdings;
+use crate::protocol::peers::Peers;
 use crate::protocol::*;
 
 const TRACKER_RANK: Rank = Rank(0);
@@ -10,15 +14,21 @@ const FILE: TorrentId = TorrentId(7);
 /// A client of rank 2 in a world of four, which wants one file of four pieces.
 struct Stage {
     client: Client,
+    now: Time,
     out: Outbox,
 }
 
 impl Stage {
     fn started() -> Self {
+        Self::in_life(Incarnation(0))
+    }
+
+    fn in_life(incarnation: Incarnation) -> Self {
         let (policy, patience) = (Policy::assignment(), Patience::job());
-        let config = Config { rank: Rank(2), world: 4, incarnation: Incarnation(0), seed: 1, policy, patience };
+        let config = Config { rank: Rank(2), world: 4, incarnation, seed: 1, policy, patience };
         let catalog = Catalog { wanted: vec!["file".into()], ..Catalog::default() };
-        let mut stage = Self { client: Client::new(config, Term(0), catalog), out: Outbox::new() };
+        let client = Client::new(config, Term(0), catalog);
+        let mut stage = Self { client, now: Time(1), out: Outbox::new() };
         stage.hear(Event::Start);
         stage
     }
@@ -37,8 +47,24 @@ impl Stage {
         stage
     }
 
+    /// Told to stop, and drained.
+    fn drained() -> Self {
+        let mut stage = Self::trading();
+        stage.message(TRACKER_RANK, Body::Stop { outcome: Outcome::Complete, ending: Ending::Done });
+        stage.hear(Event::Drained { traffic: Traffic::default() });
+        stage
+    }
+
     fn hear(&mut self, event: Event) {
-        self.client.handle(Time(1), event, &mut self.out);
+        self.client.handle(self.now, event, &mut self.out);
+    }
+
+    /// Lets time pass, to each time-out of the client and for so many of them.
+    fn wait(&mut self, timeouts: u32) {
+        for _ in 0..timeouts {
+            self.now = self.client.next_timeout().unwrap_or(self.now).max(self.now);
+            self.hear(Event::Timeout);
+        }
     }
 
     fn message(&mut self, from: Rank, body: Body) {
@@ -98,4 +124,74 @@ fn one_that_is_cut_short_does_not_say_that_it_is_complete() {
         });
         assert_eq!(outcome, Some(Outcome::Interrupted));
     }
+}
+
+/// The calls that were made, with their numbers.
+fn calls(said: &[Decision]) -> Vec<(u32, &Call)> {
+    let calls = said.iter().filter_map(|decision| match decision {
+        Decision::Send { message: Message { body: Body::Call { sequence, call }, .. }, .. } => Some((*sequence, call)),
+        _ => None,
+    });
+    calls.collect()
+}
+
+#[test]
+fn one_that_has_drained_stays_as_long_as_the_tracker_says_to_wait_and_no_longer() {
+    let mut stage = Stage::drained();
+    let said = stage.said();
+    let &(sequence, Call::Drained { .. }) = calls(&said).last().unwrap() else { panic!("{said:?}") };
+    for _ in 0..20 {
+        stage.wait(1);
+        stage.answer(sequence, Answer::Wait);
+    }
+    assert!(!stage.client.is_finished());
+    stage.wait(40);
+    assert_eq!(stage.client.outcome(), Some(Outcome::Incomplete));
+}
+
+#[test]
+fn one_that_was_told_to_stop_starts_over_with_the_tracker_of_a_higher_term() {
+    let mut stage = Stage::drained();
+    stage.said();
+    stage.client.follow(stage.now, Term(3), &mut stage.out);
+    let said = stage.said();
+    assert!(matches!(calls(&said)[..], [(_, Call::Publish { part: 0, .. })]), "{said:?}");
+}
+
+#[test]
+fn in_a_later_life_all_are_asked_for_the_term_and_in_the_first_nobody() {
+    let asked = |life: u32| {
+        let said = Stage::in_life(Incarnation(life)).said();
+        let asked = |decision: &Decision| match decision {
+            Decision::Send { to, message: Message { body: Body::Ping, .. } } => Some(*to),
+            _ => None,
+        };
+        said.iter().filter_map(asked).collect::<Vec<_>>()
+    };
+    assert_eq!(asked(0), []);
+    assert_eq!(asked(1), [Rank(0), Rank(1), Rank(3)]);
+}
+
+#[test]
+fn a_seed_sends_nobody_to_one_that_had_to_ask_for_a_piece_twice() {
+    let (policy, patience) = (Policy { seeding: Seeding::OnceEach, ..Policy::assignment() }, Patience::job());
+    let config = Config { rank: Rank(1), world: 4, incarnation: Incarnation(0), seed: 1, policy, patience };
+    let mut shared = Shared { config, term: Term(0), holdings: Holdings::default(), peers: Peers::default() };
+    shared.holdings.add(FILE, Bitfield::all(1));
+    let mut answer = {
+        let mut upload = Upload::default();
+        move |rank: u32, generation: u16, manner: Manner| {
+            let mut out = Outbox::new();
+            let (from, slot) = (Rank(rank), Slot::new(0, generation));
+            let wish = Wish { from, slot, torrent: FILE, piece: PieceIndex(0), manner };
+            upload.request(wish, &shared, &mut out);
+            upload.sent(&shared, &mut out);
+            out.drain().next()
+        }
+    };
+    let gives = |decision: Option<Decision>| matches!(decision, Some(Decision::SendPiece { .. }));
+    assert!(gives(answer(2, 1, Manner::Willing)));
+    assert!(!gives(answer(3, 1, Manner::Willing)), "rank 2 has it");
+    assert!(gives(answer(2, 2, Manner::Insistent)), "it had not come");
+    assert!(gives(answer(3, 2, Manner::Willing)), "rank 2 may not have it");
 }

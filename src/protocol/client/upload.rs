@@ -14,8 +14,8 @@ pub(super) struct Upload {
     queue: VecDeque<Wish>,
     /// Requests for pieces that are not held yet and will be.
     parked: Vec<Wish>,
-    /// To whom each piece was given, under [`Seeding::OnceEach`].
-    given: BTreeMap<(TorrentId, PieceIndex), Vec<Rank>>,
+    /// To whom each piece was given and how often, under [`Seeding::OnceEach`].
+    given: BTreeMap<(TorrentId, PieceIndex), BTreeMap<Rank, u32>>,
 }
 
 /// One request of a peer.
@@ -91,7 +91,7 @@ impl Upload {
         self.queue.retain(|wish| wish.from != peer);
         self.parked.retain(|wish| wish.from != peer);
         for given in self.given.values_mut() {
-            given.retain(|&rank| rank != peer);
+            given.remove(&peer);
         }
     }
 
@@ -116,12 +116,13 @@ impl Upload {
             out.push(Decision::SendPiece { to, slot, torrent, piece });
             out.tell(Observed::Served { torrent, piece, to });
             if shared.config.policy.seeding == Seeding::OnceEach {
-                self.given.entry((torrent, piece)).or_default().push(to);
+                *self.given.entry((torrent, piece)).or_default().entry(to).or_default() += 1;
             }
         }
     }
 
-    /// Who else has a piece that this seed has given already, where the asker would take it from them.
+    /// Who else has a piece that this seed has given already, where the asker would take it from them. To whom it was
+    /// given more than once, to that one it did not come, or not whole.
     fn elsewhere(&self, wish: Wish, shared: &Shared) -> Option<Vec<Rank>> {
         let is_seed = shared.holdings.of(wish.torrent).is_some_and(|held| held.is_full());
         if shared.config.policy.seeding == Seeding::Freely || wish.manner == Manner::Insistent || !is_seed {
@@ -130,7 +131,8 @@ impl Upload {
         let given = self.given.get(&(wish.torrent, wish.piece))?;
         let alive =
             |rank: &Rank| *rank != wish.from && !shared.peers.find(*rank).is_some_and(|peer| peer.is_suspected());
-        let holders: Vec<Rank> = given.iter().copied().filter(alive).collect();
+        let once = given.iter().filter(|&(_, &times)| times == 1).map(|(&rank, _)| rank);
+        let holders: Vec<Rank> = once.filter(alive).collect();
         (!holders.is_empty()).then_some(holders)
     }
 }

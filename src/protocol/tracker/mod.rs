@@ -165,6 +165,7 @@ impl Tracker {
         match message.body {
             Body::Call { sequence, call } => self.call(now, from, sequence, call, out),
             Body::Pong => {}
+            Body::Ping => self.send(from, Body::Pong, out),
             _ => out.tell(Observed::Misbehaved { from, how: "took the tracker for a client".into() }),
         }
     }

@@ -339,9 +339,11 @@ impl Tracker {
             let holders = others.iter().filter(|&other| torrent.holders.get(other).is_some_and(|held| held.is_full()));
             chosen.extend(holders.take(HOLDERS).copied());
         }
+        let torrents = wanted.iter().filter_map(|&id| self.register.get(id));
+        let takers: BTreeSet<Rank> = torrents.flat_map(|torrent| torrent.takers.iter().copied()).collect();
         let shares = |other: &Rank| {
             let client = self.roster.get(*other);
-            client.is_some_and(|client| client.wanted.intersection(wanted).next().is_some())
+            takers.contains(other) || client.is_some_and(|client| client.wanted.intersection(wanted).next().is_some())
         };
         let sharing = others.iter().copied().filter(shares);
         let all: Vec<Rank> = sharing.chain(others.iter().copied()).collect();

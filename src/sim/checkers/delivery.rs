@@ -171,6 +171,13 @@ impl Checker for Delivery {
                 self.gives_up(moment);
                 Ok(())
             }
+            Observed::FileFinished { torrent } => {
+                // Told too early, by a tracker that could not hear all: what came after all is better than its word.
+                if let Some(name) = moment.truth.name(moment.rank, *torrent) {
+                    self.short.remove(&(moment.rank, name.to_owned()));
+                }
+                Ok(())
+            }
             Observed::Left { outcome } => self.left(moment, *outcome),
             Observed::Short { rank, name, missing, .. } => {
                 self.short.insert((*rank, name.clone()), *missing);
