@@ -99,10 +99,10 @@ fn take_part(args: &AssignmentArgs, mut world: World) -> ! {
     let mut storage = Naming { storage, names };
     let options = options(args, rank);
     let mut drive = |node: &mut dyn Node| world.drive(node, &mut storage, &mut observer, &options);
-    let node = Member::new(config.clone(), catalog.clone());
     let (driven, record_failure) = match record {
-        None => (drive(&mut { node }), None),
+        None => (drive(&mut Member::new(config, catalog)), None),
         Some(record) => {
+            let node = Member::new(config.clone(), catalog.clone());
             let mut recorded = Recorded::new(record, &config, &catalog, node);
             (drive(&mut recorded), recorded.finish().err())
         }
@@ -113,8 +113,8 @@ fn take_part(args: &AssignmentArgs, mut world: World) -> ! {
     }
     let failures: Vec<String> = observers.failures().into_iter().chain(record_failure).collect();
     drop(observers);
-    // What all agreed on cannot be changed any more, but by now every rank has closed its files: a code of its own harms
-    // nobody, and mpirun returns the one that is not 0.
+    // What all agreed on cannot be changed any more. But when MPI_Finalize returns every rank has closed its files: then a
+    // code of its own harms nobody, and mpirun returns the one that is not 0.
     let own = if failures.is_empty() { Outcome::Complete } else { Outcome::Disk };
     let code = ending.outcome().max(own).code();
     failures.iter().for_each(|failure| complain(format_args!("{failure}; hence exit code {code}")));
