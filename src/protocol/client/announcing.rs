@@ -24,7 +24,7 @@ pub(super) enum Pending {
 }
 
 impl Pending {
-    /// A report and what follows it, in one call.
+    /// A report and what follows it, in one call. Not with a cry for help, which may be withdrawn.
     fn joined(&self, next: &Self) -> Option<Self> {
         let Self::Announce { stretch: first, need: Need::Fresh } = self else { return None };
         let join = |second: &Range<usize>| {
@@ -32,7 +32,9 @@ impl Pending {
             fits.then_some(first.start..second.end)
         };
         match next {
-            Self::Announce { stretch, need } => Some(Self::Announce { stretch: join(stretch)?, need: *need }),
+            Self::Announce { stretch, need: Need::Fresh } => {
+                Some(Self::Announce { stretch: join(stretch)?, need: Need::Fresh })
+            }
             Self::Completed { stretch, torrents, finished } => {
                 let (torrents, finished) = (torrents.clone(), *finished);
                 Some(Self::Completed { stretch: join(stretch)?, torrents, finished })
@@ -278,5 +280,26 @@ impl Download {
             let holders = torrent.picker.pickable().iter().flat_map(|piece| torrent.holders(piece));
             !torrent.knows_all_hashes() || holders.into_iter().any(|rank| !hopeless(rank))
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn announce(stretch: Range<usize>, need: Need) -> Pending {
+        Pending::Announce { stretch, need }
+    }
+
+    #[test]
+    fn reports_that_follow_each_other_are_joined_but_not_with_a_cry_for_help() {
+        let first = announce(0..10, Need::Fresh);
+        let joined = first.joined(&announce(10..20, Need::Fresh));
+        assert!(matches!(joined, Some(Pending::Announce { stretch: Range { start: 0, end: 20 }, need: Need::Fresh })));
+        assert!(
+            first.joined(&announce(10..10, Need::Starving)).is_none(),
+            "taken back, it would take the report along"
+        );
+        assert!(first.joined(&announce(20..30, Need::Fresh)).is_none());
     }
 }
