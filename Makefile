@@ -15,7 +15,7 @@ REPEATS ?= 50
 build: ## build ./tema3, optimised
 	@scripts/build $(MPI)
 
-run: setup ## set up, build, run a sample swarm into out/ and show what came out
+run: setup ## set up, build, run a sample swarm (SAMPLE=inputs/tutorial) and show what came out
 	@$(MAKE) --no-print-directory build
 	@scripts/with-mpi $(MPI) scripts/run-sample $(SAMPLE)
 

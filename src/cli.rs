@@ -1,5 +1,6 @@
 //! What may be typed.
 
+mod number;
 mod per_rank;
 mod quantity;
 mod segments;
@@ -8,12 +9,23 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub use number::NumberError;
+use number::number;
 pub use per_rank::{PerRank, PerRankError};
-pub use quantity::{Delay, QuantityError, Rate};
+pub use quantity::{QuantityError, Rate, Span};
 pub use segments::{Segments, SegmentsError};
 
 use crate::assignment::Twist;
 use crate::sim::Case;
+
+const ABOUT: &str = "\
+BitTorrent over MPI: rank 0 is the tracker, every other rank a client.
+
+Client R reads in<R>.txt: the files that it owns, with the hashes of their segments, and those that it wants. The clients
+trade segments until each has what it wants, and client R writes client<R>_<file> for each.";
+
+const TELLING: &str = "Files that tell of the run";
+const TRYING: &str = "To try things out";
 
 const EXAMPLES: &str = "\
 Examples:
@@ -24,16 +36,13 @@ Examples:
   ./tema3 soak --swarms 1000                          try to break it: faulty swarms in virtual time
 
 Exit codes:
-  0 complete   2 usage   3 bad input   4 nobody holds some segment   6 disk
-  7 hashes contradict each other   8 complete, but ranks were lost   10 interrupted
-  70 a bug here   77 MPI cannot be used";
+  0 complete   2 usage   3 bad input   4 nobody holds some segment   5 time limit
+  6 disk, or a file that cannot be written   7 hashes contradict each other
+  8 complete, but ranks were lost   10 interrupted   70 a bug here   77 MPI cannot be used";
 
-/// BitTorrent over MPI: rank 0 is the tracker, every other rank a client.
-///
-/// Each client R reads `in<R>.txt`: the files that it owns, with the hashes of their segments, and those that it wants. The
-/// clients trade segments until each has what it wants, and client R writes `client<R>_<file>` for each.
+/// A command line.
 #[derive(Debug, Parser)]
-#[command(name = "tema3", version, after_help = EXAMPLES, args_conflicts_with_subcommands = true)]
+#[command(name = "tema3", bin_name = "./tema3", version, about = ABOUT, after_help = EXAMPLES, args_conflicts_with_subcommands = true)]
 #[command(override_usage = "mpirun -np N ./tema3 [OPTIONS]      with N >= 3\n       ./tema3 <COMMAND>")]
 #[command(disable_help_subcommand = true)]
 pub struct Cli {
@@ -43,7 +52,7 @@ pub struct Cli {
     /// How to run the assignment.
     #[command(flatten)]
     pub assignment: AssignmentArgs,
-    /// Log more, with the rank in each line (twice for all; RUST_LOG chooses in detail)
+    /// Log what goes on inside, on stderr; -vv for each message (RUST_LOG chooses in detail)
     #[arg(short, long, action = clap::ArgAction::Count, global = true)]
     pub verbose: u8,
 }
@@ -62,10 +71,10 @@ pub enum Command {
 /// How to run the assignment.
 #[derive(Clone, Debug, Args)]
 pub struct AssignmentArgs {
-    /// Folder with `in<R>.txt`
+    /// Folder with in1.txt, in2.txt and so on
     #[arg(long, value_name = "DIR", default_value = ".")]
     pub input: PathBuf,
-    /// Folder for `client<R>_<file>`; made where it is not there
+    /// Folder for the outputs; made where it is not there
     #[arg(long, value_name = "DIR", default_value = ".")]
     pub output: PathBuf,
     /// Print no summary
@@ -74,33 +83,40 @@ pub struct AssignmentArgs {
     /// Tell each step of each rank in a plain sentence
     #[arg(long)]
     pub explain: bool,
-    /// A progress bar
-    #[arg(long, value_name = "WHEN", value_enum, default_value_t = ProgressWhen::Auto)]
+    /// When to show a progress bar: auto (on a terminal), always or never
+    #[arg(long, value_name = "WHEN", value_enum, hide_possible_values = true, default_value_t = ProgressWhen::Auto)]
     pub progress: ProgressWhen,
-    /// Also write the summary as JSON
-    #[arg(long, value_name = "FILE")]
+    /// The summary as JSON
+    #[arg(long, help_heading = TELLING, value_name = "FILE")]
     pub summary: Option<PathBuf>,
-    /// Write how the run ended as JSON, for those who cannot trust mpirun's exit code
-    #[arg(long, value_name = "FILE")]
+    /// How the run ended, as JSON: the exit code that mpirun may hide
+    #[arg(long, help_heading = TELLING, value_name = "FILE")]
     pub status: Option<PathBuf>,
-    /// Write each rank's steps, a JSON line each
-    #[arg(long, value_name = "DIR")]
+    /// Every step of each rank, a JSON line each
+    #[arg(long, help_heading = TELLING, value_name = "DIR")]
     pub events: Option<PathBuf>,
-    /// Record all that each rank hears, for `replay`
-    #[arg(long, value_name = "DIR")]
+    /// All that each rank hears, for ./tema3 replay
+    #[arg(long, help_heading = TELLING, value_name = "DIR")]
     pub record: Option<PathBuf>,
     /// Decides between equals: the same seed, the same preferences
-    #[arg(long, value_name = "N", default_value_t = 1)]
+    #[arg(long, help_heading = TRYING, value_name = "N")]
+    #[arg(value_parser = number::<u64>, allow_negative_numbers = true, default_value_t = 1)]
     pub seed: u64,
-    /// Bytes a second that a rank sends at most, as 500K, 10M or 2=1M,3=10M for ranks 2 and 3
-    #[arg(long, value_name = "RATE", default_value_t, hide_default_value = true)]
+    /// End the run in good order, with exit code 5, after so long: 90s, 10m or 2h
+    #[arg(long, help_heading = TRYING, value_name = "TIME", allow_negative_numbers = true)]
+    pub time_limit: Option<Span>,
+    /// Bytes a second that a rank sends at most: 500K, or 2=1M,3=10M for ranks 2 and 3
+    #[arg(long, help_heading = TRYING, value_name = "RATE")]
+    #[arg(allow_negative_numbers = true, default_value_t, hide_default_value = true)]
     pub limit_up: PerRank<Rate>,
     /// Bytes a second that a rank receives at most
-    #[arg(long, value_name = "RATE", default_value_t, hide_default_value = true)]
+    #[arg(long, help_heading = TRYING, value_name = "RATE")]
+    #[arg(allow_negative_numbers = true, default_value_t, hide_default_value = true)]
     pub limit_down: PerRank<Rate>,
-    /// How much later messages to a rank arrive, as 500us, 20ms or 2=20ms,3=1s
-    #[arg(long, value_name = "TIME", default_value_t, hide_default_value = true)]
-    pub latency: PerRank<Delay>,
+    /// How much later messages to a rank arrive: 20ms, or 2=500us,3=1s for ranks 2 and 3
+    #[arg(long, help_heading = TRYING, value_name = "TIME")]
+    #[arg(allow_negative_numbers = true, default_value_t, hide_default_value = true)]
+    pub latency: PerRank<Span>,
 }
 
 /// When to show a progress bar.
@@ -121,22 +137,22 @@ pub struct GenerateArgs {
     #[arg(value_name = "DIR")]
     pub folder: PathBuf,
     /// Decides all that the other options leave open
-    #[arg(long, value_name = "S", default_value_t = 1)]
+    #[arg(long, value_name = "S", value_parser = number::<u64>, allow_negative_numbers = true, default_value_t = 1)]
     pub seed: u64,
     /// How many clients; the run takes one rank more
-    #[arg(long, value_name = "N", default_value_t = 3)]
+    #[arg(long, value_name = "N", value_parser = number::<u32>, allow_negative_numbers = true, default_value_t = 3)]
     pub clients: u32,
     /// How many files
-    #[arg(long, value_name = "N", default_value_t = 2)]
+    #[arg(long, value_name = "N", value_parser = number::<u32>, allow_negative_numbers = true, default_value_t = 2)]
     pub files: u32,
     /// How many segments each file has: a number, or a range LO-HI
-    #[arg(long, value_name = "N|LO-HI", default_value_t)]
+    #[arg(long, value_name = "N|LO-HI", allow_negative_numbers = true, default_value_t)]
     pub segments: Segments,
     /// How many clients own each file
-    #[arg(long, value_name = "N", default_value_t = 1)]
+    #[arg(long, value_name = "N", value_parser = number::<u32>, allow_negative_numbers = true, default_value_t = 1)]
     pub owners: u32,
     /// How many clients want each file [default: all that do not own it]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = number::<u32>, allow_negative_numbers = true)]
     pub wanters: Option<u32>,
     /// Something that a careless program stumbles over; may be given several times
     #[arg(long = "twist", value_name = "TWIST", value_enum)]
@@ -147,10 +163,10 @@ pub struct GenerateArgs {
 #[derive(Clone, Debug, Args)]
 pub struct SoakArgs {
     /// How many swarms
-    #[arg(long, value_name = "N", default_value_t = 1000)]
+    #[arg(long, value_name = "N", value_parser = number::<u64>, allow_negative_numbers = true, default_value_t = 1000)]
     pub swarms: u64,
     /// The seed of the first; each next swarm has the next
-    #[arg(long, value_name = "S", default_value_t = 1)]
+    #[arg(long, value_name = "S", value_parser = number::<u64>, allow_negative_numbers = true, default_value_t = 1)]
     pub seed: u64,
     /// Run only this case, as a failure names it, and tell every event and decision
     #[arg(long, value_name = "CASE", conflicts_with_all = ["swarms", "seed"])]
@@ -160,7 +176,7 @@ pub struct SoakArgs {
 /// Which record to run again.
 #[derive(Clone, Debug, Args)]
 pub struct ReplayArgs {
-    /// The folder that `--record` wrote
+    /// The folder that --record wrote
     #[arg(value_name = "DIR")]
     pub folder: PathBuf,
 }
@@ -192,7 +208,7 @@ mod tests {
         let cli = parse("--limit-up 2=1K,5=3M --latency 20ms").unwrap();
         assert_eq!(cli.assignment.limit_up.of(2), Some(&Rate(1000)));
         assert_eq!(cli.assignment.limit_up.of(3), None);
-        assert_eq!(cli.assignment.latency.of(3), Some(&Delay(std::time::Duration::from_millis(20))));
+        assert_eq!(cli.assignment.latency.of(3), Some(&Span(std::time::Duration::from_millis(20))));
         assert!(parse("--limit-up fast").is_err());
     }
 

@@ -6,7 +6,7 @@ use super::NameError;
 #[derive(Debug, thiserror::Error)]
 pub enum InputError {
     /// It is not there, or the system does not let it be read.
-    #[error("{file}: cannot read: {source}")]
+    #[error("{file}: cannot read: {source}; every client needs its input, and --input names their folder")]
     Unreadable {
         /// Its path, as the user would write it.
         file: String,

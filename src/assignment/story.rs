@@ -30,7 +30,7 @@ pub enum StoryError {
     #[error("{0} is not empty; choose a new folder")]
     NotEmpty(String),
     /// The operating system refused.
-    #[error("{path}: {source}")]
+    #[error("{path}: {source}; choose a folder that can be written")]
     Io {
         /// What was being written.
         path: String,

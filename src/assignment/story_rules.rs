@@ -32,7 +32,7 @@ pub enum RulesError {
     #[error("a swarm has at least 2 clients; give --clients 2 or more")]
     TooFewClients,
     /// More owners and wanters of a file than clients.
-    #[error("{owners} owners{} of a file are more than the {clients} clients that take part", and_wanters(*.wanters))]
+    #[error("{owners} owners{} of a file are more than the {clients} clients that take part; lower --owners or --wanters, or raise --clients", and_wanters(*.wanters))]
     TooFewForAll {
         /// Owners of each file.
         owners: u32,
@@ -42,7 +42,7 @@ pub enum RulesError {
         clients: u32,
     },
     /// A range of segments whose ends are in the wrong order.
-    #[error("{fewest} to {most} segments is an empty range")]
+    #[error("{fewest} to {most} segments is an empty range; write the smaller number first")]
     NoSegments {
         /// The lower end.
         fewest: u32,
@@ -50,10 +50,12 @@ pub enum RulesError {
         most: u32,
     },
     /// A conflict takes two owners, and a segment to differ in.
-    #[error("the twist 'conflict' takes at least 1 file of at least 1 segment with 2 owners")]
+    #[error(
+        "the twist 'conflict' takes at least 1 file of at least 1 segment with 2 owners; raise --files, --segments or --owners"
+    )]
     NothingToConflictIn,
     /// A twist of the files, and no file.
-    #[error("this twist takes at least 1 file")]
+    #[error("this twist takes at least 1 file; raise --files")]
     NoFile,
 }
 

@@ -20,13 +20,13 @@ pub enum PerRankError<E> {
     #[error("'{0}' stands alone among values for single ranks; write RANK=VALUE, or one VALUE for all")]
     Mixed(String),
     /// No rank before the `=`.
-    #[error("'{0}' is not a rank")]
+    #[error("'{0}' is not a rank; write RANK=VALUE")]
     NotARank(String),
     /// Two values for a rank.
     #[error("rank {0} stands there twice")]
     Twice(u32),
     /// The value itself.
-    #[error("{0}")]
+    #[error("{0}; RANK=VALUE is for one rank alone")]
     Value(E),
 }
 

@@ -1,4 +1,4 @@
-//! Rates and delays with their units.
+//! Rates and times with their units.
 
 use std::fmt;
 use std::str::FromStr;
@@ -8,9 +8,9 @@ use std::time::Duration;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rate(pub u64);
 
-/// How much later.
+/// How long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Delay(pub Duration);
+pub struct Span(pub Duration);
 
 /// Why a quantity cannot be understood.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -18,13 +18,15 @@ pub enum QuantityError {
     /// No rate.
     #[error("'{0}' is not a rate; write bytes a second as 500000, 500K, 10M or 1G")]
     Rate(String),
-    /// No delay.
-    #[error("'{0}' is not a time; write 500us, 20ms or 1s")]
-    Delay(String),
+    /// No time.
+    #[error("'{0}' is not a time; write 500us, 20ms, 1s, 10m or 2h")]
+    Span(String),
 }
 
 const RATES: [(&str, u64); 4] = [("K", 1_000), ("M", 1_000_000), ("G", 1_000_000_000), ("", 1)];
-const DELAYS: [(&str, u64); 3] = [("us", 1_000), ("ms", 1_000_000), ("s", 1_000_000_000)];
+const SECOND: u64 = 1_000_000_000;
+const SPANS: [(&str, u64); 5] =
+    [("us", 1_000), ("ms", 1_000_000), ("s", SECOND), ("m", 60 * SECOND), ("h", 3_600 * SECOND)];
 
 /// A whole number and a unit, as a multiple of the smallest unit.
 fn quantity(text: &str, units: &[(&str, u64)]) -> Option<u64> {
@@ -42,12 +44,12 @@ impl FromStr for Rate {
     }
 }
 
-impl FromStr for Delay {
+impl FromStr for Span {
     type Err = QuantityError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let nanos = quantity(text, &DELAYS);
-        nanos.map(|nanos| Self(Duration::from_nanos(nanos))).ok_or_else(|| QuantityError::Delay(text.to_owned()))
+        let nanos = quantity(text, &SPANS);
+        nanos.map(|nanos| Self(Duration::from_nanos(nanos))).ok_or_else(|| QuantityError::Span(text.to_owned()))
     }
 }
 
@@ -57,7 +59,7 @@ impl fmt::Display for Rate {
     }
 }
 
-impl fmt::Display for Delay {
+impl fmt::Display for Span {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}us", self.0.as_micros())
     }
@@ -72,8 +74,8 @@ mod tests {
         for (text, rate) in [("1", 1), ("500K", 500_000), ("10M", 10_000_000), ("2G", 2_000_000_000)] {
             assert_eq!(text.parse(), Ok(Rate(rate)));
         }
-        for (text, micros) in [("500us", 500), ("20ms", 20_000), ("1s", 1_000_000), ("0s", 0)] {
-            assert_eq!(text.parse(), Ok(Delay(Duration::from_micros(micros))));
+        for (text, micros) in [("500us", 500), ("20ms", 20_000), ("1s", 1_000_000), ("0s", 0), ("2h", 7_200_000_000)] {
+            assert_eq!(text.parse(), Ok(Span(Duration::from_micros(micros))));
         }
     }
 
@@ -83,7 +85,7 @@ mod tests {
             assert!(text.parse::<Rate>().is_err(), "{text:?}");
         }
         for text in ["", "20", "ms", "-1s", "99999999999s"] {
-            assert!(text.parse::<Delay>().is_err(), "{text:?}");
+            assert!(text.parse::<Span>().is_err(), "{text:?}");
         }
     }
 }

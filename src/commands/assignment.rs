@@ -5,7 +5,7 @@ use std::io;
 use super::catalog::{catalog, refusal};
 use super::ending::Ending;
 use super::naming::Naming;
-use super::outputs;
+use super::outputs::Outputs;
 use super::{Exit, Launch, complain, slow_lines};
 use crate::assignment::{HashList, Input};
 use crate::cli::{AssignmentArgs, ProgressWhen};
@@ -13,7 +13,7 @@ use crate::net::mpi::{self, Options, World};
 use crate::net::record::Recorded;
 use crate::net::shaping::Limits;
 use crate::protocol::{Catalog, Config, Incarnation, Member, Node, Outcome, Patience, Policy, Rank, TRACKER};
-use crate::report::{Events, Explain, Names, Observer, Observers, Progress, StatusFile, SummaryFile, SummaryText};
+use crate::report::{Explain, Names, Observer, Observers, Progress, SummaryText};
 
 /// A tracker and two clients: less is no swarm.
 const FEWEST_RANKS: u32 = 3;
@@ -47,10 +47,6 @@ pub(super) fn run(args: &AssignmentArgs, launch: Launch) -> Exit {
         }
         world.finalize(Exit::Usage.code());
     }
-    if let Err(unwritable) = outputs::try_all(args, world.rank()) {
-        // What was asked for are the outputs: they are worth having without what tells of them.
-        log::warn!("{unwritable}");
-    }
     if world.rank() == TRACKER {
         warn_of_unread_input(args, world.size());
         if slow_lines::are_too_slow(args) {
@@ -79,7 +75,12 @@ pub(super) fn leave_together(exit: Exit) -> Exit {
 /// Runs this rank's node to its end.
 fn take_part(args: &AssignmentArgs, mut world: World) -> ! {
     let rank = world.rank();
-    let (catalog, storage) = bring(args, rank);
+    let names = Names::new();
+    let Outputs { writers, record, unwritable } = Outputs::open(args, rank, &names);
+    let (catalog, storage) = match unwritable {
+        Some(unwritable) => (refusal(Outcome::Disk, unwritable), HashList::new(rank.0, &args.output, Vec::new())),
+        None => bring(args, rank),
+    };
     let config = Config {
         rank,
         world: world.size(),
@@ -88,8 +89,8 @@ fn take_part(args: &AssignmentArgs, mut world: World) -> ! {
         policy: Policy::assignment(),
         patience: Patience::job(),
     };
-    let names = Names::new();
     let mut observers = observers(args, rank, &names);
+    observers.add(writers);
     let mut ending = Ending::default();
     let mut observer = |now, observed: &_| {
         ending.observe(observed);
@@ -98,31 +99,27 @@ fn take_part(args: &AssignmentArgs, mut world: World) -> ! {
     let mut storage = Naming { storage, names };
     let options = options(args, rank);
     let mut drive = |node: &mut dyn Node| world.drive(node, &mut storage, &mut observer, &options);
-    let driven = match begin_record(args, &config, &catalog) {
-        None => drive(&mut Member::new(config, catalog)),
-        Some(mut recorded) => {
-            let driven = drive(&mut recorded);
-            if let Err((path, error)) = recorded.finish() {
-                log::warn!("{}: the record is not whole: {error}", path.display());
-            }
-            driven
+    let (driven, record_failure) = match record {
+        None => (drive(&mut Member::new(config, catalog)), None),
+        Some(record) => {
+            let node = Member::new(config.clone(), catalog.clone());
+            let mut recorded = Recorded::new(record, &config, &catalog, node);
+            (drive(&mut recorded), recorded.finish().err())
         }
     };
     if let Err(error) = driven {
         complain(error);
         world.abort(Outcome::Bug.code());
     }
+    let failures: Vec<String> = observers.failures().into_iter().chain(record_failure).collect();
     drop(observers);
+    // What all agreed on cannot be changed any more. But when MPI_Finalize returns every rank has closed its files: then a
+    // code of its own harms nobody, and mpirun returns the one that is not 0.
+    let own = if failures.is_empty() { Outcome::Complete } else { Outcome::Disk };
+    let code = ending.outcome().max(own).code();
+    failures.iter().for_each(|failure| complain(format_args!("{failure}; hence exit code {code}")));
     ending.reasons().for_each(|reason| eprintln!("{reason}"));
-    world.finalize(ending.outcome().code())
-}
-
-/// The node with its record, where one is wanted and can be begun.
-fn begin_record(args: &AssignmentArgs, config: &Config, catalog: &Catalog) -> Option<Recorded<Member>> {
-    let folder = args.record.as_ref()?;
-    let node = Member::new(config.clone(), catalog.clone());
-    let begun = std::fs::create_dir_all(folder).and_then(|()| Recorded::new(folder, config, catalog, node));
-    begun.map_err(|error| log::warn!("{}: no record is written: {error}", folder.display())).ok()
+    world.finalize(code)
 }
 
 /// What this rank brings to the swarm, and where it keeps what it gets. The tracker's rank reads no input.
@@ -133,7 +130,7 @@ fn bring(args: &AssignmentArgs, rank: Rank) -> (Catalog, HashList) {
     }
     match Input::read(&args.input, rank.0) {
         Ok(input) => (catalog(&input), storage(input.owned)),
-        Err(error) => (refusal(error), storage(Vec::new())),
+        Err(error) => (refusal(Outcome::BadInput, error), storage(Vec::new())),
     }
 }
 
@@ -141,13 +138,13 @@ fn options(args: &AssignmentArgs, rank: Rank) -> Options {
     let limits = Limits {
         up: args.limit_up.of(rank.0).map(|rate| rate.0),
         down: args.limit_down.of(rank.0).map(|rate| rate.0),
-        latency: args.latency.of(rank.0).map(|delay| delay.0).unwrap_or_default(),
+        latency: args.latency.of(rank.0).map(|span| span.0).unwrap_or_default(),
     };
-    Options { limits, ..Options::default() }
+    Options { limits, time_limit: args.time_limit.map(|span| span.0), ..Options::default() }
 }
 
-/// Those who watch this rank. Most of them write where the run ends: on the tracker's rank, which a rank cannot know of
-/// itself beforehand.
+/// Those who tell on the terminal what they see. Most of them do so where the run ends: on the tracker's rank, which a rank
+/// cannot know of itself beforehand.
 fn observers(args: &AssignmentArgs, rank: Rank, names: &Names) -> Observers {
     let mut observers = Observers::new();
     match args.progress {
@@ -158,21 +155,9 @@ fn observers(args: &AssignmentArgs, rank: Rank, names: &Names) -> Observers {
     if args.explain {
         observers.add(Explain::new(rank, names.clone(), io::stdout()));
     }
-    if let Some(folder) = &args.events {
-        match Events::create(folder, rank, names.clone()) {
-            Ok(events) => observers.add(events),
-            Err(error) => log::warn!("{}: no events are written: {error}", folder.display()),
-        }
-    }
     match args.quiet {
         true => observers.add(SummaryText::of_troubles(io::stderr())),
         false => observers.add(SummaryText::new(io::stdout())),
-    }
-    if let Some(path) = &args.summary {
-        observers.add(SummaryFile::new(path.clone()));
-    }
-    if let Some(path) = &args.status {
-        observers.add(StatusFile::new(path.clone()));
     }
     observers
 }

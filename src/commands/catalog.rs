@@ -2,7 +2,7 @@
 
 use crate::assignment::Input;
 use crate::metainfo::{Bitfield, Layout};
-use crate::protocol::{Catalog, Owned};
+use crate::protocol::{Catalog, Outcome, Owned, Refusal};
 
 /// What a client with this input brings and wants.
 #[must_use]
@@ -20,10 +20,10 @@ pub fn catalog(input: &Input) -> Catalog {
     Catalog { owned: owned.collect(), wanted: input.wanted.clone(), refusal: None }
 }
 
-/// What a client says that cannot take part, and why.
+/// What a rank says that cannot take part: how the run ends for all, and why.
 #[must_use]
-pub fn refusal(why: impl std::fmt::Display) -> Catalog {
-    Catalog { refusal: Some(why.to_string()), ..Catalog::default() }
+pub fn refusal(outcome: Outcome, why: impl std::fmt::Display) -> Catalog {
+    Catalog { refusal: Some(Refusal { outcome, reason: why.to_string() }), ..Catalog::default() }
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! What a rank has to say and to return when its run is over.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::protocol::{Observed, Outcome, Rank};
 
@@ -25,9 +25,10 @@ impl Ending {
         self.outcome.unwrap_or(Outcome::Bug)
     }
 
-    /// Why clients gave the run up, by rank; heard by the tracker alone.
+    /// Why ranks gave the run up, by rank, and what several said once; heard by the tracker alone.
     pub(super) fn reasons(&self) -> impl Iterator<Item = &str> {
-        self.given_up.values().map(String::as_str)
+        let mut said = BTreeSet::new();
+        self.given_up.values().map(String::as_str).filter(move |reason| said.insert(*reason))
     }
 }
 
@@ -40,7 +41,7 @@ mod tests {
         let mut ending = Ending::default();
         assert_eq!(ending.outcome(), Outcome::Bug);
         let outcome = Outcome::BadInput;
-        for (rank, reason) in [(3, "in3.txt:1: no"), (2, "in2.txt:4: no"), (3, "in3.txt:1: no")] {
+        for (rank, reason) in [(3, "in3.txt:1: no"), (2, "in2.txt:4: no"), (3, "in3.txt:1: no"), (5, "in2.txt:4: no")] {
             ending.observe(&Observed::Aborted { rank: Rank(rank), outcome, reason: reason.into() });
         }
         ending.observe(&Observed::Left { outcome });

@@ -1,8 +1,10 @@
 //! The log: what goes on inside, on stderr, with the rank in each line.
 
-use std::io::Write;
+use std::io::{self, Write};
 
-use env_logger::{Builder, Env};
+use env_logger::{Builder, Env, Target};
+
+use crate::report::{LineByLine, whole_lines};
 
 /// Starts the log. `RUST_LOG` chooses in detail; without it only warnings are shown, and more for each `-v`.
 pub(super) fn start(verbosity: u8, rank: Option<u32>) {
@@ -13,9 +15,11 @@ pub(super) fn start(verbosity: u8, rank: Option<u32>) {
         _ => "trace",
     };
     let who = rank.map_or_else(String::new, |rank| format!(" rank {rank}"));
-    let line = move |out: &mut env_logger::fmt::Formatter, record: &log::Record| {
+    let lines = move |out: &mut env_logger::fmt::Formatter, record: &log::Record| {
         let level = record.level().as_str().to_ascii_lowercase();
-        writeln!(out, "tema3{who}: {level}: {}", record.args())
+        let lines = whole_lines(&format!("tema3{who}: {level}: "), &record.args().to_string());
+        lines.iter().try_for_each(|line| out.write_all(line.as_bytes()))
     };
-    Builder::from_env(Env::default().default_filter_or(level)).format(line).init();
+    let target = Target::Pipe(Box::new(LineByLine(io::stderr())));
+    Builder::from_env(Env::default().default_filter_or(level)).format(lines).target(target).init();
 }

@@ -21,6 +21,7 @@ mod replay;
 #[cfg(feature = "mpi")]
 mod slow_lines;
 mod soak;
+mod usage;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -40,12 +41,12 @@ pub fn run(words: impl IntoIterator<Item = OsString>) -> ExitCode {
     let launch = Launch::from_environment();
     let words: Vec<_> = words.into_iter().collect();
     old_status::remove(&words);
-    let exit = match Cli::try_parse_from(words) {
+    let exit = match Cli::try_parse_from(&words) {
         Ok(cli) => {
             log::start(cli.verbose, launch.rank());
             run_command(&cli, launch)
         }
-        Err(other) => explain(&other, launch),
+        Err(other) => explain(&other, &words, launch),
     };
     ExitCode::from(exit.code())
 }
@@ -53,6 +54,8 @@ pub fn run(words: impl IntoIterator<Item = OsString>) -> ExitCode {
 fn run_command(cli: &Cli, launch: Launch) -> Exit {
     match &cli.command {
         None => assignment::run(&cli.assignment, launch),
+        // Under mpirun they need no company.
+        Some(_) if !launch.speaks_for_all() => Exit::Ran(Outcome::Complete),
         Some(Command::Generate(args)) => generate::run(args),
         Some(Command::Soak(args)) => soak::run(args),
         Some(Command::Replay(args)) => replay::run(args),
@@ -60,10 +63,12 @@ fn run_command(cli: &Cli, launch: Launch) -> Exit {
 }
 
 /// Prints help, or what was not understood: once, however many ranks there are.
-fn explain(other: &clap::Error, launch: Launch) -> Exit {
-    if launch.speaks_for_all() {
+fn explain(other: &clap::Error, words: &[OsString], launch: Launch) -> Exit {
+    match other.exit_code() {
+        _ if !launch.speaks_for_all() => {}
         // Where not even that can be printed, the exit code still tells.
-        _ = other.print();
+        0 => _ = other.print(),
+        _ => complain(usage::explain(other, words)),
     }
     match (other.exit_code(), launch) {
         (0, _) => Exit::Ran(Outcome::Complete),

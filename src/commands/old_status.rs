@@ -4,12 +4,14 @@ use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
+use crate::report::is_special;
+
 const OPTION: &str = "--status";
 
 /// Removes the file that these words name, also where the rest of them is not understood.
 pub(super) fn remove(words: &[OsString]) {
     if let Some(path) = named(words)
-        && path.is_file()
+        && !is_special(path)
     {
         // What cannot be removed is found when the place is tried; another rank may have been here before.
         _ = std::fs::remove_file(path);

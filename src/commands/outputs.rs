@@ -1,13 +1,24 @@
-//! What a run is to write beside its outputs: looked at before it begins, so that what cannot be written is told early.
+//! What a run writes beside its outputs: opened before it begins, so that what cannot be written is told early.
 
 use std::fmt;
-use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::cli::AssignmentArgs;
-use crate::net::record;
+use crate::net::record::{self, Record};
 use crate::protocol::{Rank, TRACKER};
+use crate::report::{Events, Names, Observers, StatusFile, SummaryFile, try_place};
+
+/// What a rank was asked to write, as far as it can.
+#[derive(Default)]
+pub(super) struct Outputs {
+    /// Those who write down what they see.
+    pub(super) writers: Observers,
+    /// The record of all that this rank hears.
+    pub(super) record: Option<Record>,
+    /// The first that cannot be written.
+    pub(super) unwritable: Option<Unwritable>,
+}
 
 /// Something that cannot be written.
 #[derive(Debug)]
@@ -24,42 +35,53 @@ impl fmt::Display for Unwritable {
     }
 }
 
-/// Tries all that this rank is to write: its own events and record, and on the tracker's rank what is written for all.
-pub(super) fn try_all(args: &AssignmentArgs, rank: Rank) -> Result<(), Unwritable> {
-    let own = [("--events", &args.events, format!("rank{}.jsonl", rank.0))];
-    for (option, folder, file) in own {
-        if let Some(folder) = folder {
-            try_folder(option, folder, &folder.join(file))?;
+impl Outputs {
+    /// Opens this rank's own events and record, and tries the places of what the rank writes that ends the run. That is
+    /// the tracker's: another, which may become it, cannot know yet and tries nothing.
+    pub(super) fn open(args: &AssignmentArgs, rank: Rank, names: &Names) -> Self {
+        let mut outputs = Self::default();
+        if let Some(folder) = &args.events {
+            let path = Events::path_of(folder, rank);
+            let events = in_folder(folder, &path, |path| Events::create(path, rank, names.clone()));
+            outputs.take("--events", events, |outputs, events| outputs.writers.add(events));
+        }
+        if let Some(folder) = &args.record {
+            let record = in_folder(folder, &record::path_of(folder, rank), Record::create);
+            outputs.take("--record", record, |outputs, record| outputs.record = Some(record));
+        }
+        let tried = |path: &Path| match rank {
+            TRACKER => try_place(path).map_err(|error| (path.to_owned(), error)),
+            _ => Ok(()),
+        };
+        if let Some(path) = &args.summary {
+            outputs.take("--summary", tried(path), |outputs, ()| outputs.writers.add(SummaryFile::new(path.clone())));
+        }
+        if let Some(path) = &args.status {
+            outputs.take("--status", tried(path), |outputs, ()| outputs.writers.add(StatusFile::new(path.clone())));
+        }
+        outputs
+    }
+
+    /// Keeps what was opened, or notes why it was not.
+    fn take<T>(
+        &mut self,
+        option: &'static str,
+        opened: Result<T, (PathBuf, io::Error)>,
+        keep: impl FnOnce(&mut Self, T),
+    ) {
+        match opened {
+            Ok(opened) => keep(self, opened),
+            Err((path, error)) => _ = self.unwritable.get_or_insert(Unwritable { option, path, error }),
         }
     }
-    if let Some(folder) = &args.record {
-        try_folder("--record", folder, &record::path_of(folder, rank))?;
-    }
-    if rank == TRACKER {
-        for (option, path) in [("--summary", &args.summary), ("--status", &args.status)] {
-            if let Some(path) = path {
-                try_replaced(option, path)?;
-            }
-        }
-    }
-    Ok(())
 }
 
-fn try_folder(option: &'static str, folder: &Path, file: &Path) -> Result<(), Unwritable> {
-    let refused = |path: &Path| {
-        let path = path.to_owned();
-        move |error| Unwritable { option, path, error }
-    };
-    fs::create_dir_all(folder).map_err(refused(folder))?;
-    File::create(file).map(drop).map_err(refused(file))
-}
-
-/// Tries a file that is written at the end beside its place: its folder takes one, and its place is no folder.
-fn try_replaced(option: &'static str, path: &Path) -> Result<(), Unwritable> {
-    let refused = |error| Unwritable { option, path: path.to_owned(), error };
-    if path.is_dir() {
-        return Err(refused(io::ErrorKind::IsADirectory.into()));
-    }
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    tempfile::tempfile_in(folder).map(drop).map_err(refused)
+/// Opens a file in a folder, which is made where it is not there; says which of the two is at fault.
+fn in_folder<T>(
+    folder: &Path,
+    path: &Path,
+    open: impl FnOnce(&Path) -> io::Result<T>,
+) -> Result<T, (PathBuf, io::Error)> {
+    std::fs::create_dir_all(folder).map_err(|error| (folder.to_owned(), error))?;
+    open(path).map_err(|error| (path.to_owned(), error))
 }

@@ -10,6 +10,10 @@ use crate::protocol::{Member, Outcome, Rank};
 
 /// Goes through the records of all ranks, and says of the first that does not come out as it was.
 pub(super) fn run(args: &ReplayArgs) -> Exit {
+    if let Err(error) = args.folder.read_dir() {
+        complain(format_args!("{}: {error}; give the folder that --record DIR wrote", args.folder.display()));
+        return Exit::Ran(Outcome::BadInput);
+    }
     let records = records_in(&args.folder);
     if records.is_empty() {
         match any_record_in(&args.folder) {

@@ -23,7 +23,7 @@ pub(super) fn unknown_rank(args: &AssignmentArgs, ranks: u32) -> Option<String> 
 /// Whether lines are so slow that ranks may take each other for lost.
 pub(super) fn are_too_slow(args: &AssignmentArgs) -> bool {
     args.limit_up.values().chain(args.limit_down.values()).any(|rate| rate.0 < SLOWEST_RATE)
-        || args.latency.values().any(|delay| delay.0 > LONGEST_LATENCY)
+        || args.latency.values().any(|span| span.0 > LONGEST_LATENCY)
 }
 
 #[cfg(test)]

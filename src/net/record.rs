@@ -8,7 +8,6 @@ use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
-use log::error;
 use serde::{Deserialize, Serialize};
 
 use super::codec::encode_value;
@@ -38,8 +37,9 @@ pub struct Recorded<N> {
     record: Record,
 }
 
+/// The file of one rank.
 #[derive(Debug)]
-struct Record {
+pub struct Record {
     path: PathBuf,
     file: BufWriter<File>,
     frame: Vec<u8>,
@@ -47,34 +47,37 @@ struct Record {
 }
 
 impl<N: Node> Recorded<N> {
-    /// Begins the record of `node`, which was made from these settings, in a folder that is there.
-    ///
-    /// # Errors
-    /// Where the record cannot be written.
-    pub fn new(folder: &Path, config: &Config, catalog: &Catalog, node: N) -> std::io::Result<Self> {
-        let path = path_of(folder, config.rank);
-        let file = BufWriter::with_capacity(1 << 16, File::create(&path)?);
-        let mut record = Record { path, file, frame: Vec::new(), failure: None };
-        record.file.write_all(MAGIC)?;
-        record.file.write_all(&[VERSION])?;
-        record.write(&(config, catalog))?;
-        Ok(Self { node, record })
+    /// Records `node`, which was made from these settings.
+    pub fn new(mut record: Record, config: &Config, catalog: &Catalog, node: N) -> Self {
+        record.note(&(config, catalog));
+        Self { node, record }
     }
 
     /// Ends the record.
     ///
     /// # Errors
-    /// Where any part of it could not be written: the path and why.
-    pub fn finish(mut self) -> Result<(), (PathBuf, std::io::Error)> {
+    /// Where any part of it could not be written, in a sentence.
+    pub fn finish(mut self) -> Result<(), String> {
         let ended = match self.record.failure.take() {
             Some(failure) => Err(failure),
             None => self.record.file.write_all(&[0; 4]).and_then(|()| self.record.file.flush()),
         };
-        ended.map_err(|failure| (self.record.path, failure))
+        ended.map_err(|failure| format!("{}: the record is not whole: {failure}", self.record.path.display()))
     }
 }
 
 impl Record {
+    /// Begins a record, anew where there was one.
+    ///
+    /// # Errors
+    /// Where the file cannot be made.
+    pub fn create(path: &Path) -> std::io::Result<Self> {
+        let mut file = BufWriter::with_capacity(1 << 16, File::create(path)?);
+        file.write_all(MAGIC)?;
+        file.write_all(&[VERSION])?;
+        Ok(Self { path: path.to_owned(), file, frame: Vec::new(), failure: None })
+    }
+
     fn write(&mut self, value: &impl Serialize) -> std::io::Result<()> {
         self.frame.clear();
         self.frame.extend_from_slice(&[0; 4]);
@@ -85,12 +88,9 @@ impl Record {
     }
 
     /// A run does not end because its record cannot be written.
-    fn note(&mut self, now: Time, event: &Event, decisions: &[Decision]) {
-        if self.failure.is_none()
-            && let Err(failure) = self.write(&(now, event, decisions))
-        {
-            error!("{}: {failure}; the record ends here", self.path.display());
-            self.failure = Some(failure);
+    fn note(&mut self, value: &impl Serialize) {
+        if self.failure.is_none() {
+            self.failure = self.write(value).err();
         }
     }
 }
@@ -99,7 +99,7 @@ impl<N: Node> Node for Recorded<N> {
     fn handle(&mut self, now: Time, event: Event, out: &mut Outbox) {
         let before = out.decisions().len();
         self.node.handle(now, event.clone(), out);
-        self.record.note(now, &event, &out.decisions()[before..]);
+        self.record.note(&(now, &event, &out.decisions()[before..]));
     }
 
     fn next_timeout(&self) -> Option<Time> {

@@ -29,19 +29,22 @@ pub enum ReplayError {
     #[error("{0}")]
     Io(#[from] std::io::Error),
     /// It begins otherwise.
-    #[error("this is no record of tema3")]
+    #[error("this is no record of tema3; give the folder that --record DIR wrote")]
     Foreign,
     /// Another tema3 wrote it.
     #[error("this record has version {0}, and version {VERSION} is read here: replay it with the tema3 that wrote it")]
     Version(u8),
     /// Its end is missing: the run was killed, or the file is cut.
-    #[error("this record is cut off after event {events}; up to there the node decided as it was recorded")]
+    #[error(
+        "this record is cut off after event {events} (was the run killed, or the disk full?); up to there the node decided as it \
+         was recorded"
+    )]
     CutOff {
         /// How many events are whole.
         events: u64,
     },
     /// Its bytes mean nothing.
-    #[error("this record is damaged after event {events}: {source}")]
+    #[error("this record is damaged after event {events}: {source}; record the run again")]
     Damaged {
         /// How many events came before the damage.
         events: u64,
@@ -49,7 +52,7 @@ pub enum ReplayError {
         source: CodecError,
     },
     /// Something follows its end.
-    #[error("this record goes on after its end")]
+    #[error("this record goes on after its end: it is damaged; record the run again")]
     GoesOn,
     /// The node decided otherwise.
     #[error(transparent)]
@@ -169,7 +172,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::net::record::{Recorded, path_of};
+    use crate::net::record::{Record, Recorded, path_of};
     use crate::protocol::{Body, Incarnation, Message, Patience, Policy, Rank, StopCause, TRACKER, Term, Traffic};
 
     /// Answers every event with as many pings as it has heard events, plus `offset`.
@@ -204,7 +207,8 @@ mod tests {
 
     fn record_of_three_events(folder: &Path) -> std::path::PathBuf {
         let (config, catalog) = settings();
-        let mut node = Recorded::new(folder, &config, &catalog, Echo { heard: 0, offset: 0 }).unwrap();
+        let record = Record::create(&path_of(folder, config.rank)).unwrap();
+        let mut node = Recorded::new(record, &config, &catalog, Echo { heard: 0, offset: 0 });
         let stop = Event::Stop { cause: StopCause::Signal };
         let mut outbox = Outbox::new();
         for (number, event) in

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Incarnation, Rank};
+use super::{Incarnation, Outcome, Rank};
 use crate::metainfo::{Bitfield, Layout, PieceHashes};
 
 /// Who a node is and how it behaves. All nodes of a swarm share the behaviour.
@@ -116,7 +116,16 @@ pub struct Catalog {
     /// Names of the files that it wants, in order, each once.
     pub wanted: Vec<String>,
     /// Why it cannot take part, if so: it will say so to all and the run ends.
-    pub refusal: Option<String>,
+    pub refusal: Option<Refusal>,
+}
+
+/// Why a rank cannot take part.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Refusal {
+    /// How the run ends for all.
+    pub outcome: Outcome,
+    /// What is wrong, where, and what to do.
+    pub reason: String,
 }
 
 /// A file that a client brings.

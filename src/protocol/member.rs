@@ -19,7 +19,7 @@ impl Member {
     pub fn new(config: Config, catalog: Catalog) -> Self {
         let first = Term::default();
         let is_tracker = first.tracker(config.world) == config.rank;
-        let tracker = is_tracker.then(|| Tracker::new(config.clone(), first));
+        let tracker = is_tracker.then(|| Tracker::new(config.clone(), first).refusing(catalog.refusal.clone()));
         let client = (!is_tracker).then(|| Client::new(config.clone(), first, catalog));
         Self { config, client, tracker }
     }

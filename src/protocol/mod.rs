@@ -29,7 +29,7 @@ mod track_record;
 mod tracker;
 
 pub use client::Client;
-pub use config::{Catalog, Config, Owned, Patience, Picking, Policy, Seeding};
+pub use config::{Catalog, Config, Owned, Patience, Picking, Policy, Refusal, Seeding};
 pub use event::{Arrival, Event, StopCause, Traffic};
 pub use member::Member;
 pub use message::{

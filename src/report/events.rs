@@ -1,8 +1,8 @@
 //! `--events DIR`: one JSON line per protocol step, for programs and examiners. `docs/events.md` describes the lines.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{self, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
@@ -22,48 +22,51 @@ pub struct Events<W> {
     names: Names,
     out: W,
     line: Vec<u8>,
-    health: Health,
-}
-
-#[derive(Debug, PartialEq, Eq)]
-enum Health {
-    Writing,
-    Broken,
+    /// Why it has stopped writing, if it has.
+    failure: Option<String>,
 }
 
 impl Events<File> {
-    /// Writes to `DIR/rank<R>.jsonl`, which is made anew.
+    /// Writes to this file, which is made anew.
     ///
     /// The file is not buffered: a line costs a system call, and in return the file of a rank that is killed ends with its
     /// last step.
     ///
     /// # Errors
-    /// Where the folder or the file cannot be made.
-    pub fn create(folder: &Path, rank: Rank, names: Names) -> io::Result<Self> {
-        fs::create_dir_all(folder)?;
-        Ok(Self::new(rank, names, File::create(folder.join(format!("rank{}.jsonl", rank.0)))?))
+    /// Where the file cannot be made.
+    pub fn create(path: &Path, rank: Rank, names: Names) -> io::Result<Self> {
+        Ok(Self::new(rank, names, File::create(path)?))
+    }
+
+    /// Where a rank's events lie in the folder of all.
+    #[must_use]
+    pub fn path_of(folder: &Path, rank: Rank) -> PathBuf {
+        folder.join(format!("rank{}.jsonl", rank.0))
     }
 }
 
 impl<W: Write> Events<W> {
     /// Writes to `out`, a whole line at a time.
     pub fn new(rank: Rank, names: Names, out: W) -> Self {
-        Self { rank, names, out, line: Vec::new(), health: Health::Writing }
+        Self { rank, names, out, line: Vec::new(), failure: None }
     }
 }
 
 impl<W: Write> Observer for Events<W> {
     fn observe(&mut self, now: Time, observed: &Observed) {
         self.names.observe(observed);
-        if self.health == Health::Broken {
+        if self.failure.is_some() {
             return;
         }
         self.line.clear();
         Line { bytes: &mut self.line, names: &self.names }.write(now, self.rank, observed);
         if let Err(error) = self.out.write_all(&self.line) {
-            log::warn!("no more events of {} are written: {error}", self.rank);
-            self.health = Health::Broken;
+            self.failure = Some(format!("the events of {} are not whole: {error}", self.rank));
         }
+    }
+
+    fn failures(&self) -> Vec<String> {
+        self.failure.iter().cloned().collect()
     }
 }
 
@@ -357,12 +360,12 @@ mod tests {
     #[test]
     fn a_rank_has_a_file_of_its_own_that_is_made_anew() {
         let folder = tempfile::tempdir().unwrap();
-        let events = folder.path().join("deep/events");
+        let path = Events::path_of(folder.path(), Rank(12));
         for _ in 0..2 {
-            Events::create(&events, Rank(12), Names::new()).unwrap().observe(Time(0), &Observed::Started);
+            Events::create(&path, Rank(12), Names::new()).unwrap().observe(Time(0), &Observed::Started);
         }
         assert_eq!(
-            fs::read_to_string(events.join("rank12.jsonl")).unwrap(),
+            std::fs::read_to_string(folder.path().join("rank12.jsonl")).unwrap(),
             "{\"v\":1,\"t_us\":0,\"rank\":12,\"half\":\"download\",\"event\":\"start\"}\n"
         );
     }
@@ -380,8 +383,10 @@ mod tests {
             }
         }
         let mut events = Events::new(Rank(1), Names::new(), Full(Vec::new()));
+        assert!(events.failures().is_empty());
         events.observe(Time(0), &Observed::Started);
         events.observe(Time(0), &Observed::Started);
+        assert_eq!(events.failures(), ["the events of rank 1 are not whole: no storage space"]);
         assert_eq!(events.out.0.iter().filter(|&&byte| byte == b'\n').count(), 1);
     }
 }

@@ -4,7 +4,7 @@ use std::io::Write;
 
 use super::names::{count, printable};
 use super::troubles::sentence;
-use super::{Names, Observer};
+use super::{Names, Observer, whole_lines};
 use crate::metainfo::{PieceIndex, TorrentId};
 use crate::protocol::{Observed, Outcome, Rank, Reason, Time};
 
@@ -82,40 +82,58 @@ impl<W: Write> Explain<W> {
             }
             Observed::Stopped { .. } => "The tracker says that all have finished: I stop serving.".into(),
             Observed::Left { outcome } => format!("I leave: {}.", outcome.meaning()),
-            Observed::Published { rank, files } => format!("I hear what {rank} owns: {}.", count(*files, "file")),
-            Observed::SwarmStarted { clients } => {
-                format!("All {} have spoken: I let them start.", count(*clients, "client"))
-            }
-            Observed::Conflict { name, first, second, piece, .. } => format!(
-                "I let nobody have {}: {first} and {second} list different hashes, first for segment {}.",
-                printable(name),
-                piece.ordinal()
-            ),
-            Observed::Progress { done, wanted } => {
-                format!("I know of {done} of {} that have arrived.", count(*wanted, "wanted segment"))
-            }
-            Observed::ClientFinished { rank, outcome } => format!("I hear that {rank} is done: {}.", outcome.meaning()),
-            Observed::Short { rank, name, missing: None, why } => {
-                format!("I hear that {rank} could not have {}: {}.", printable(name), sentence(*why))
-            }
-            Observed::Short { rank, name, missing: Some(missing), why } => format!(
-                "I hear that {rank} lacks {} of {}: {}.",
-                count(*missing, "segment"),
-                printable(name),
-                sentence(*why)
-            ),
-            Observed::Aborted { rank, reason, .. } => {
-                format!("I end the run, for {rank} cannot take part: {}.", printable(reason))
-            }
-            Observed::Lost { rank } => format!("I hear nothing from {rank} any more: I go on without it."),
-            Observed::Summary(summary) => {
-                format!(
-                    "All have left; {} changed hands: {}.",
-                    count(summary.traded, "segment"),
-                    summary.outcome.meaning()
-                )
-            }
+            Observed::Published { .. }
+            | Observed::SwarmStarted { .. }
+            | Observed::Conflict { .. }
+            | Observed::Progress { .. }
+            | Observed::ClientFinished { .. }
+            | Observed::Short { .. }
+            | Observed::Aborted { .. }
+            | Observed::Lost { .. }
+            | Observed::Summary(_) => tracker_says(observed),
         }
+    }
+}
+
+/// What the tracker would say of a step of its own.
+fn tracker_says(observed: &Observed) -> String {
+    match observed {
+        Observed::Published { rank, files: 0 } => format!("I hear that {rank} owns nothing."),
+        Observed::Published { rank, files } => format!("I hear what {rank} owns: {}.", count(*files, "file")),
+        Observed::SwarmStarted { clients } => {
+            format!("All {} have spoken: I let them start.", count(*clients, "client"))
+        }
+        Observed::Conflict { name, first, second, piece, .. } => format!(
+            "I let nobody have {}: {first} and {second} list different hashes, first for segment {}.",
+            printable(name),
+            piece.ordinal()
+        ),
+        Observed::Progress { wanted: 0, .. } => "I know of no segment yet that is wanted.".into(),
+        Observed::Progress { done, wanted } => {
+            format!("I know of {done} of {} that have arrived.", count(*wanted, "wanted segment"))
+        }
+        Observed::ClientFinished { rank, outcome } => format!("I hear that {rank} is done: {}.", outcome.meaning()),
+        Observed::Short { rank, name, missing: None, why } => {
+            format!("I hear that {rank} could not have {}: {}.", printable(name), sentence(*why))
+        }
+        Observed::Short { rank, name, missing: Some(missing), why } => format!(
+            "I hear that {rank} lacks {} of {}: {}.",
+            count(*missing, "segment"),
+            printable(name),
+            sentence(*why)
+        ),
+        Observed::Aborted { rank, reason, .. } => {
+            format!("I end the run, for {rank} says: {}.", printable(reason))
+        }
+        Observed::Lost { rank } => format!("I hear nothing from {rank} any more: I go on without it."),
+        Observed::Summary(summary) => {
+            format!(
+                "I let all leave; {} changed hands: {}.",
+                count(summary.traded, "segment"),
+                summary.outcome.meaning()
+            )
+        }
+        clients => format!("{clients:?}"),
     }
 }
 
@@ -124,9 +142,11 @@ impl<W: Write> Observer for Explain<W> {
         self.names.observe(observed);
         let microseconds = now.0 / 1_000;
         let (seconds, fraction) = (microseconds / 1_000_000, microseconds % 1_000_000);
-        let line = format!("[rank {}, {seconds}.{fraction:06} s] {}\n", self.rank.0, self.say(observed));
-        // A narration that nobody can hear (its reader has gone) must not end the run.
-        let _ = self.out.write_all(line.as_bytes());
+        let front = format!("[rank {}, {seconds}.{fraction:06} s] ", self.rank.0);
+        for line in whole_lines(&front, &self.say(observed)) {
+            // A narration that nobody can hear (its reader has gone) must not end the run.
+            let _ = self.out.write_all(line.as_bytes());
+        }
     }
 }
 
@@ -270,8 +290,10 @@ I can get nothing more (incomplete: needs a seed): I tell the tracker, and only 
             0,
             &[
                 Observed::Published { rank: Rank(1), files: 2 },
+                Observed::Published { rank: Rank(2), files: 0 },
                 Observed::SwarmStarted { clients: 3 },
                 Observed::Conflict { name: name(), first: Rank(1), second: Rank(2), piece: PIECE, hashes },
+                Observed::Progress { done: 0, wanted: 0 },
                 Observed::Progress { done: 10, wanted: 40 },
                 Observed::ClientFinished { rank: Rank(2), outcome: Outcome::Complete },
                 Observed::Short { rank: Rank(3), name: name(), missing: None, why: Lack::Unowned },
@@ -285,15 +307,17 @@ I can get nothing more (incomplete: needs a seed): I tell the tracker, and only 
             story,
             "\
 I hear what rank 1 owns: 2 files.
+I hear that rank 2 owns nothing.
 All 3 clients have spoken: I let them start.
 I let nobody have file1: rank 1 and rank 2 list different hashes, first for segment 3.
+I know of no segment yet that is wanted.
 I know of 10 of 40 wanted segments that have arrived.
 I hear that rank 2 is done: complete and verified.
 I hear that rank 3 could not have file1: nobody owns it; it needs a seed.
 I hear that rank 3 lacks 1 segment of file1: nobody left holds the rest; it needs a seed.
-I end the run, for rank 2 cannot take part: in2.txt:4: not a number.
+I end the run, for rank 2 says: in2.txt:4: not a number.
 I hear nothing from rank 3 any more: I go on without it.
-All have left; 40 segments changed hands: complete and verified.
+I let all leave; 40 segments changed hands: complete and verified.
 "
         );
     }

@@ -1,8 +1,8 @@
 //! What is told: observers turn the steps that nodes tell of into lines, tables and files.
 //!
 //! An observer hears every step of one rank and changes nothing. Those a command wants are put into [`Observers`], and the
-//! driver hands each [`Decision::Tell`](crate::protocol::Decision::Tell) to it. Nothing here can fail a run: what cannot be
-//! written is said once in the log.
+//! driver hands each [`Decision::Tell`](crate::protocol::Decision::Tell) to it. Nothing here can stop a run: what cannot be
+//! written is known to its observer until the run is over ([`Observer::failures`]).
 
 mod atomic_file;
 mod client_row;
@@ -16,8 +16,9 @@ mod summary_file;
 mod summary_text;
 mod terminal;
 mod troubles;
+mod whole_lines;
 
-pub use atomic_file::write_atomically;
+pub use atomic_file::{is_special, try_place, write_atomically};
 pub use events::Events;
 pub use explain::Explain;
 pub use names::Names;
@@ -25,6 +26,7 @@ pub use progress::Progress;
 pub use status::{Status, StatusFile};
 pub use summary_file::SummaryFile;
 pub use summary_text::SummaryText;
+pub use whole_lines::{LineByLine, whole_lines};
 
 use crate::protocol::{Observed, Time};
 
@@ -32,6 +34,11 @@ use crate::protocol::{Observed, Time};
 pub trait Observer {
     /// Hears one step and when it was taken.
     fn observe(&mut self, now: Time, observed: &Observed);
+
+    /// What it was to write and could not, a sentence each.
+    fn failures(&self) -> Vec<String> {
+        Vec::new()
+    }
 }
 
 /// Several observers of one rank, as one.
@@ -58,6 +65,10 @@ impl Observer for Observers {
         for observer in &mut self.all {
             observer.observe(now, observed);
         }
+    }
+
+    fn failures(&self) -> Vec<String> {
+        self.all.iter().flat_map(|observer| observer.failures()).collect()
     }
 }
 

@@ -3,7 +3,7 @@
 use std::io;
 use std::time::Duration;
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{HumanDuration, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::Observer;
 use super::terminal::{Forwarded, stdout_ends_at_a_terminal};
@@ -36,7 +36,7 @@ impl Progress {
     }
 
     fn on(target: ProgressDrawTarget) -> Self {
-        let style = ProgressStyle::with_template("{bar:40} {percent:>3} %, {pos} of {len} segments, {eta} left")
+        let style = ProgressStyle::with_template("{bar:40} {percent:>3} %, {pos} of {len} segments{msg}")
             .expect("the template is legal: a test draws it")
             .progress_chars("=> ");
         Self { bar: ProgressBar::with_draw_target(Some(0), target).with_style(style) }
@@ -49,6 +49,10 @@ impl Observer for Progress {
             Observed::Progress { done, wanted } if now.since(Time::ZERO) >= QUIET_AT_FIRST => {
                 self.bar.set_length(*wanted);
                 self.bar.set_position(*done);
+                // Of what has not begun nobody knows how long it takes.
+                if *done > 0 {
+                    self.bar.set_message(format!(", {:#} left", HumanDuration(self.bar.eta())));
+                }
             }
             // The line is given back before the summary is written.
             Observed::Stopped { .. } | Observed::Summary(_) => self.bar.finish_and_clear(),
@@ -92,6 +96,12 @@ mod tests {
         assert!(screen.contains("==========>"), "{screen:?}");
         assert!(screen.contains(" 25 %, 30 of 120 segments"), "{screen:?}");
         assert!(screen.trim_end_matches(['\r', '\n']).ends_with("\x1b[2K"), "{screen:?}");
+    }
+
+    #[test]
+    fn how_long_it_takes_is_told_once_something_has_arrived() {
+        assert!(!drawn(&[(600, Observed::Progress { done: 0, wanted: 120 })]).contains("left"));
+        assert!(drawn(&[(600, Observed::Progress { done: 1, wanted: 120 })]).contains("s left"));
     }
 
     #[test]

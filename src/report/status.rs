@@ -56,13 +56,14 @@ pub struct StatusFile {
     path: PathBuf,
     term: Term,
     reason: Option<String>,
+    failure: Option<String>,
 }
 
 impl StatusFile {
     /// Will write `path`.
     #[must_use]
     pub fn new(path: PathBuf) -> Self {
-        Self { path, term: Term::default(), reason: None }
+        Self { path, term: Term::default(), reason: None, failure: None }
     }
 }
 
@@ -74,11 +75,15 @@ impl Observer for StatusFile {
             Observed::Summary(summary) => {
                 let status = Status { outcome: summary.outcome, term: self.term, reason: self.reason.clone() };
                 if let Err(error) = status.write(&self.path) {
-                    log::warn!("{}: the status could not be written: {error}", self.path.display());
+                    self.failure = Some(format!("{}: the status could not be written: {error}", self.path.display()));
                 }
             }
             _ => {}
         }
+    }
+
+    fn failures(&self) -> Vec<String> {
+        self.failure.iter().cloned().collect()
     }
 }
 

@@ -18,13 +18,14 @@ const VERSION: u32 = 1;
 pub struct SummaryFile {
     path: PathBuf,
     troubles: Troubles,
+    failure: Option<String>,
 }
 
 impl SummaryFile {
     /// Will write `path`, whole or not at all.
     #[must_use]
     pub fn new(path: PathBuf) -> Self {
-        Self { path, troubles: Troubles::default() }
+        Self { path, troubles: Troubles::default(), failure: None }
     }
 }
 
@@ -34,9 +35,13 @@ impl Observer for SummaryFile {
         if let Observed::Summary(summary) = observed {
             let content = json(summary, self.troubles.listed());
             if let Err(error) = write_atomically(&self.path, content.as_bytes()) {
-                log::warn!("{}: the summary could not be written: {error}", self.path.display());
+                self.failure = Some(format!("{}: the summary could not be written: {error}", self.path.display()));
             }
         }
+    }
+
+    fn failures(&self) -> Vec<String> {
+        self.failure.iter().cloned().collect()
     }
 }
 

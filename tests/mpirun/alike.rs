@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 use tema3::assignment::{HashList, Input, OwnedFile, Twist};
 use tema3::commands::{catalog, refusal};
-use tema3::protocol::{Member, Owned};
+use tema3::protocol::{Member, Outcome, Owned};
 use tema3::sim::{Published, Scenario, Simulation};
 
 use super::stories::small;
@@ -73,7 +73,7 @@ fn scenario(swarm: &Swarm) -> Scenario {
     for (client, parsed) in inputs() {
         scenario.catalogs[client as usize] = match parsed {
             Ok((input, _)) => catalog(&input),
-            Err((line, problem)) => refusal(format_args!("{line}: {problem}")),
+            Err((line, problem)) => refusal(Outcome::BadInput, format_args!("{line}: {problem}")),
         };
     }
     scenario

@@ -50,7 +50,7 @@ fn an_input_that_is_a_folder_ends_the_run() {
     for (client, bytes) in &swarm.inputs {
         std::fs::write(inputs.join(format!("in{client}.txt")), bytes).unwrap();
     }
-    let ended = super::job::Job::new(swarm.ranks, folder.path()).with(["--input", "in", "--output", "out"]).run();
+    let ended = super::program::Job::new(swarm.ranks, folder.path()).with(["--input", "in", "--output", "out"]).run();
     assert_eq!(ended.code, 3);
     assert!(complaint(&ended).starts_with("in/in2.txt: cannot read: not a regular file"));
 }

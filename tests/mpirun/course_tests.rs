@@ -2,7 +2,7 @@
 
 use tema3::assignment::{Input, output_name};
 
-use super::job::repeats;
+use super::program::repeats;
 use super::swarm_folder::{Layout, Swarm, files, root};
 
 /// The course's tests, or a word and none where they are not here.

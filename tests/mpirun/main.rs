@@ -8,7 +8,9 @@
 mod alike;
 mod bad_input;
 mod course_tests;
+#[path = "../job/mod.rs"]
 mod job;
+mod program;
 mod reports;
 mod stories;
 mod swarm_folder;

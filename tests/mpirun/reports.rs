@@ -3,9 +3,9 @@
 use serde_json::Value;
 use tema3::assignment::{StoryRules, Twist};
 
-use super::job::run_alone;
+use super::program::{Job, run_alone};
 use super::stories::{made, small};
-use super::swarm_folder::{Layout, Run};
+use super::swarm_folder::{Layout, Run, files};
 
 fn json(run: &Run, file: &str) -> Value {
     let path = run.folder.path().join(file);
@@ -89,6 +89,28 @@ fn the_narration_and_the_log_say_which_rank_speaks() {
 }
 
 #[test]
+fn no_line_of_the_log_is_longer_than_what_is_written_in_one_piece() {
+    let mut swarm = small(&[]);
+    let name = "long".repeat(3_000);
+    let owner = String::from_utf8(swarm.inputs[&1].clone()).unwrap();
+    let (count, rest) = owner.split_once('\n').unwrap();
+    let count = count.parse::<u32>().unwrap() + 1;
+    swarm.inputs.insert(1, format!("{count}\n{name} 1\nhash\n{rest}").into_bytes());
+    let folder = tempfile::tempdir().unwrap();
+    swarm.put_into(folder.path());
+    // Apart, for mpirun may tear any line where much is written at once.
+    let ended = Job::new(swarm.ranks, folder.path()).with(["--quiet", "-vv"]).with_a_log_each().run();
+    assert_eq!(ended.code, 0, "{ended:?}");
+    for rank in 0..swarm.ranks {
+        let log = std::fs::read_to_string(folder.path().join(format!("rank{rank}.log"))).unwrap();
+        for line in log.lines() {
+            assert!(line.starts_with(&format!("tema3 rank {rank}: ")) && line.len() < 4096, "{line}");
+        }
+        assert!(rank != 1 || log.matches("long").count() >= 3_000, "the long name is not logged");
+    }
+}
+
+#[test]
 fn odd_hashes_are_warned_of_and_traded() {
     let run = small(&[Twist::OddHashes]).check(Layout::InAndOut);
     assert!(run.ended.stderr.contains("is not 32 hexadecimal digits"), "{}", run.ended.stderr);
@@ -125,13 +147,63 @@ fn a_recorded_run_decides_the_same_when_it_is_replayed() {
     }
 }
 
+/// A place below a file, one that is a folder, one in a folder that is not there: what root may not do either.
 #[test]
-fn a_place_that_cannot_be_written_is_named_and_the_run_goes_on() {
-    for option in ["--status", "--summary", "--events", "--record"] {
-        let run = small(&[]).run(Layout::InAndOut, &[option, "in/in1.txt/x"]);
-        assert_eq!(run.ended.code, 0, "{option}: {}", run.ended.stderr);
-        assert!(run.ended.stderr.contains("in/in1.txt/x: "), "{option}: {}", run.ended.stderr);
-        assert!(!run.outputs.is_empty(), "{option}");
+fn a_place_that_cannot_be_written_ends_the_run_before_it_starts() {
+    for (option, place) in [
+        ("--status", "in/in1.txt/x"),
+        ("--summary", "in"),
+        ("--summary", "nowhere/x"),
+        ("--events", "in/in1.txt/x"),
+        ("--record", "in/in1.txt"),
+    ] {
+        let run = small(&[]).run(Layout::InAndOut, &[option, place]);
+        let stderr = &run.ended.stderr;
+        assert_eq!(run.ended.code, 6, "{option} {place}: {stderr}");
+        assert_eq!(stderr.matches(&format!("{place}: ")).count(), 1, "{option} {place}: {stderr}");
+        assert!(stderr.contains(&format!("{option} needs a place")), "{option} {place}: {stderr}");
+        assert!(run.outputs.is_empty(), "{option} {place}: {:?}", run.outputs.keys());
+    }
+}
+
+#[test]
+fn one_rank_that_cannot_write_ends_the_run_for_all_and_the_status_says_so() {
+    let swarm = small(&[]);
+    for (option, blocked) in [("--events", "rank2.jsonl"), ("--record", "rank0.record")] {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir_all(folder.path().join("told").join(blocked)).unwrap();
+        let words = [option, "told", "--status", "status.json", "--explain"];
+        let ended = swarm.start_in(folder.path(), &words).end();
+        assert_eq!(ended.code, 6, "{blocked}: {ended:?}");
+        assert_eq!(ended.said("I leave: disk or I/O failure."), 4, "{blocked}: {ended:?}");
+        assert_eq!(ended.stderr.matches(&format!("told/{blocked}: ")).count(), 1, "{blocked}: {ended:?}");
+        let status: Value = serde_json::from_slice(&std::fs::read(folder.path().join("status.json")).unwrap()).unwrap();
+        assert_eq!(status["code"], 6, "{blocked}: {status}");
+        assert!(status["reason"].as_str().unwrap().contains(blocked), "{blocked}: {status}");
+    }
+}
+
+/// What `/dev/full` stands in for, a disk that fills while the run writes, is known only when the outputs are there.
+#[test]
+fn a_disk_that_fills_does_not_end_the_run_and_is_told_by_its_code() {
+    let swarm = small(&[]);
+    for (option, place, full) in [
+        ("--summary", "summary.json", "summary.json"),
+        ("--status", "status.json", "status.json"),
+        ("--events", "told", "told/rank2.jsonl"),
+        ("--record", "told", "told/rank2.record"),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir(folder.path().join("told")).unwrap();
+        std::os::unix::fs::symlink("/dev/full", folder.path().join(full)).unwrap();
+        let ended = swarm.start_in(folder.path(), &[option, place]).end();
+        assert_eq!(ended.code, 6, "{option}: {ended:?}");
+        assert!(
+            ended.stderr.contains("No space left on device (os error 28); hence exit code 6"),
+            "{option}: {ended:?}"
+        );
+        let outputs = files(folder.path());
+        assert!(swarm.expected.iter().all(|(name, bytes)| outputs.get(name) == Some(bytes)), "{option}");
     }
 }
 
@@ -140,7 +212,7 @@ fn a_status_of_an_earlier_run_does_not_survive_a_word_that_is_not_understood() {
     let folder = tempfile::tempdir().unwrap();
     let status = folder.path().join("status.json");
     std::fs::write(&status, "old").unwrap();
-    let ended = super::job::Job::new(3, folder.path()).with(["--wat", "--status", "status.json"]).run();
+    let ended = Job::new(3, folder.path()).with(["--wat", "--status", "status.json"]).run();
     assert_eq!(ended.code, 2, "{}", ended.stderr);
     assert!(!status.exists());
 }

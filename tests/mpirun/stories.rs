@@ -2,7 +2,7 @@
 
 use tema3::assignment::{Input, Story, StoryCard, StoryRules, Twist};
 
-use super::job::repeats;
+use super::program::repeats;
 use super::swarm_folder::{Layout, Outputs, Swarm, files, root};
 
 /// A story of `inputs/` and its card.
@@ -134,4 +134,30 @@ fn no_rank_leaves_with_an_error_while_others_still_write() {
     let run = swarm.run(Layout::InAndOut, &["--limit-down", "1=4K,2=4K"]);
     assert_eq!(run.ended.code, 4, "{}", run.ended.stderr);
     assert!(run.outputs == swarm.expected, "{:?}", run.outputs.keys());
+}
+
+#[test]
+fn a_signal_to_the_launcher_ends_the_run_in_good_order() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let job = small(&[]).start_in(folder.path(), &["--explain", "--limit-up", "4K"]);
+    job.hear("I start.", 3);
+    job.signal("-USR1");
+    let ended = job.end();
+    assert_eq!(ended.code, 10, "{ended:?}");
+    assert_eq!(ended.said("I leave: interrupted."), 4, "{ended:?}");
+}
+
+#[test]
+fn a_time_limit_ends_the_run_on_all_ranks_and_leaves_no_file_in_part() {
+    // RELIABILITY row 33.
+    let swarm = small(&[]);
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let words = ["--output", "out", "--explain", "--limit-up", "1=1K,2=1K,3=4K", "--time-limit", "700ms"];
+    let ended = swarm.start_in(folder.path(), &words).end();
+    assert_eq!(ended.code, 5, "{ended:?}");
+    assert_eq!(ended.said("I leave: time limit reached."), 4, "{ended:?}");
+    assert_eq!(ended.stderr.matches("the time limit was reached").count(), 1, "{ended:?}");
+    let outputs = files(&folder.path().join("out"));
+    assert!(outputs.len() < swarm.expected.len(), "it was too fast to be limited: {:?}", outputs.keys());
+    assert!(outputs.iter().all(|(name, bytes)| swarm.expected.get(name) == Some(bytes)), "{:?}", outputs.keys());
 }

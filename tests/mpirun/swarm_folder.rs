@@ -3,9 +3,11 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use tema3::assignment::Input;
 use tempfile::TempDir;
 
-use super::job::{Ended, Job};
+use super::job::{Ended, Running};
+use super::program::Job;
 
 /// Outputs by name.
 pub(crate) type Outputs = BTreeMap<String, Vec<u8>>;
@@ -61,6 +63,19 @@ impl Swarm {
             }
         };
         Run { ended, outputs, folder }
+    }
+
+    /// Puts its inputs into a folder.
+    pub(crate) fn put_into(&self, folder: &Path) {
+        for (client, bytes) in &self.inputs {
+            std::fs::write(folder.join(Input::file_name(*client)), bytes).expect("a new file");
+        }
+    }
+
+    /// Starts it in a folder where its inputs are put and all ranks stand.
+    pub(crate) fn start_in(&self, folder: &Path, words: &[&str]) -> Running {
+        self.put_into(folder);
+        Job::new(self.ranks, folder).with(words).start()
     }
 
     /// Runs it and compares the exit code, and every output byte by byte.

@@ -1,6 +1,6 @@
 //! How the program answers where it is not used as it is meant to be.
 
-use super::job::{Job, run_alone, run_under_another_launcher};
+use super::program::{Job, run_alone, run_under_another_launcher};
 
 #[test]
 fn too_few_ranks_end_with_one_clear_line() {
@@ -94,4 +94,39 @@ fn a_limit_for_a_rank_that_is_not_there_is_a_usage_error() {
     let ended = Job::new(3, folder.path()).with(["--limit-up", "9=1K"]).run();
     assert_eq!(ended.code, 2, "{}", ended.stderr);
     assert_eq!(ended.stderr.matches("--limit-up is for rank 9").count(), 1, "{}", ended.stderr);
+}
+
+#[test]
+fn what_is_no_folder_or_no_record_is_not_replayed() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::create_dir(folder.path().join("damaged")).unwrap();
+    std::fs::write(folder.path().join("damaged/rank0.record"), "in1.txt").unwrap();
+    for (place, what) in [
+        ("nowhere", "nowhere: No such file"),
+        ("damaged/rank0.record", "rank0.record: Not a directory"),
+        ("damaged", "damaged/rank0.record: this is no record of tema3"),
+    ] {
+        let ended = run_alone(folder.path(), ["replay", place]);
+        assert_eq!(ended.code, 3, "{place}: {ended:?}");
+        assert!(ended.stderr.contains(what) && ended.stderr.contains("--record DIR"), "{place}: {ended:?}");
+    }
+}
+
+#[test]
+fn a_command_that_needs_no_mpi_is_done_once_under_mpirun() {
+    let folder = tempfile::tempdir().unwrap();
+    let ended = Job::new(3, folder.path()).with(["generate", "made"]).run();
+    assert_eq!((ended.code, ended.said("made made: ")), (0, 1), "{ended:?}");
+}
+
+#[test]
+fn a_folder_without_inputs_is_told_with_the_option_that_names_another() {
+    let folder = tempfile::tempdir().unwrap();
+    let ended = Job::new(3, folder.path()).with(["--input", "nowhere"]).run();
+    assert_eq!(ended.code, 3, "{ended:?}");
+    for client in [1, 2] {
+        let missing = format!("nowhere/in{client}.txt: cannot read: No such file");
+        assert_eq!(ended.stderr.matches(&missing).count(), 1, "{ended:?}");
+    }
+    assert!(ended.stderr.contains("--input names their folder"), "{ended:?}");
 }

@@ -5,13 +5,15 @@
 
 #![cfg(feature = "mpi")]
 
+#[path = "../job/mod.rs"]
 mod job;
+mod play;
 mod stories;
 mod toys;
 
 use std::time::Duration;
 
-use job::{Job, STORY};
+use play::{STORY, begin, play};
 
 #[test]
 #[ignore = "not a story of its own: a rank of one, started by mpirun"]
@@ -21,28 +23,28 @@ fn plays_one_rank_of_a_story() {
 
 #[test]
 fn a_ring_of_large_pieces_does_not_hang() {
-    let ended = Job::new("ring", 4).run();
+    let ended = play("ring", 4);
     assert_eq!(ended.code, 0, "{ended:?}");
     assert_eq!(ended.said("whole"), 4);
 }
 
 #[test]
 fn a_flood_of_small_messages_is_answered_to_the_last() {
-    let ended = Job::new("flood", 4).run();
+    let ended = play("flood", 4);
     assert_eq!(ended.code, 0, "{ended:?}");
     assert_eq!(ended.said("answered 20000"), 3);
 }
 
 #[test]
 fn small_messages_do_not_overtake_large_ones() {
-    let ended = Job::new("order", 3).run();
+    let ended = play("order", 3);
     assert_eq!(ended.code, 0, "{ended:?}");
     assert_eq!(ended.said("in order"), 3);
 }
 
 #[test]
 fn what_a_rank_says_to_itself_is_heard_and_is_no_traffic() {
-    let ended = Job::new("self", 2).run();
+    let ended = play("self", 2);
     assert_eq!(ended.code, 0, "{ended:?}");
     assert_eq!(ended.said("heard 1000, sent 0"), 2);
 }
@@ -50,20 +52,20 @@ fn what_a_rank_says_to_itself_is_heard_and_is_no_traffic() {
 /// RELIABILITY, rows 17, 18, 23.
 #[test]
 fn foreign_messages_of_every_kind_are_told_as_garbled_and_harm_nobody() {
-    let ended = Job::new("foreign", 2).run();
+    let ended = play("foreign", 2);
     assert_eq!(ended.code, 0, "{ended:?}");
     assert_eq!(ended.said("garbled 6, unexpected 2"), 1);
 }
 
 #[test]
 fn all_ranks_leave_with_the_agreed_code() {
-    let ended = Job::new("code", 3).run();
+    let ended = play("code", 3);
     assert_eq!(ended.code, 4, "{ended:?}");
 }
 
 #[test]
 fn a_panic_ends_the_whole_job_at_once() {
-    let ended = Job::new("panic", 4).run();
+    let ended = play("panic", 4);
     assert_ne!(ended.code, 0, "{ended:?}");
     assert!(ended.took < Duration::from_secs(10), "{ended:?}");
     assert!(ended.stderr.contains("a planted panic"), "{ended:?}");
@@ -72,14 +74,17 @@ fn a_panic_ends_the_whole_job_at_once() {
 /// RELIABILITY, row 35.
 #[test]
 fn a_finalize_that_never_returns_is_left_after_five_seconds() {
-    let ended = Job::new("hang", 2).run();
+    let ended = play("hang", 2);
     assert_eq!(ended.code, 4, "{ended:?}");
     assert!((5..15).contains(&ended.took.as_secs()), "{ended:?}");
 }
 
 #[test]
 fn a_signal_is_heard_as_a_stop() {
-    let ended = Job::new("signal", 3).run();
+    let job = begin("signal", 3);
+    job.hear("ready", 3);
+    job.signal("-USR1");
+    let ended = job.end();
     assert_eq!(ended.code, 10, "{ended:?}");
     assert_eq!(ended.said("stopped by Signal"), 3);
 }
@@ -87,14 +92,14 @@ fn a_signal_is_heard_as_a_stop() {
 /// RELIABILITY, row 33.
 #[test]
 fn the_time_limit_is_heard_as_a_stop() {
-    let ended = Job::new("limit", 2).run();
+    let ended = play("limit", 2);
     assert_eq!(ended.code, 5, "{ended:?}");
     assert_eq!(ended.said("stopped by TimeLimit"), 2);
 }
 
 #[test]
 fn a_slow_line_takes_its_time() {
-    let ended = Job::new("slow", 2).run();
+    let ended = play("slow", 2);
     assert_eq!(ended.code, 0, "{ended:?}");
     assert_eq!(ended.said("whole"), 2);
     assert!(ended.took > Duration::from_secs(1), "{ended:?}");
@@ -102,7 +107,7 @@ fn a_slow_line_takes_its_time() {
 
 #[test]
 fn a_long_line_delays_and_loses_nothing() {
-    let ended = Job::new("far", 2).run();
+    let ended = play("far", 2);
     assert_eq!(ended.code, 0, "{ended:?}");
     assert_eq!(ended.said("whole"), 2);
     assert!(ended.took > Duration::from_millis(900), "three ways of 300 ms: {ended:?}");
@@ -110,7 +115,7 @@ fn a_long_line_delays_and_loses_nothing() {
 
 #[test]
 fn faults_fall_at_the_wire() {
-    let ended = Job::new("faults", 2).run();
+    let ended = play("faults", 2);
     assert_eq!(ended.code, 0, "{ended:?}");
     assert_eq!(ended.said("as the fates decided"), 2);
 }
@@ -118,7 +123,7 @@ fn faults_fall_at_the_wire() {
 /// All others have what they want: they may not take the core from the one that still works.
 #[test]
 fn thirty_parked_ranks_use_less_than_a_fifth_of_a_core() {
-    let ended = Job::new("parked", 31).run();
+    let ended = play("parked", 31);
     assert_eq!(ended.code, 0, "{ended:?}");
     let ticks: u64 = ended
         .stdout

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use tema3::metainfo::PieceIndex;
-use tema3::protocol::{Lack, Observed, Outcome, Rank, Time};
+use tema3::protocol::{Catalog, Lack, Observed, Outcome, Rank, Refusal, Time};
 use tema3::sim::{Published, Scenario};
 
 use crate::notes::{all_is_delivered, noted, outcomes, run};
@@ -86,4 +86,20 @@ fn row_6_there_are_no_limits_on_clients_files_segments_and_names() {
     assert!(all_is_delivered(&report));
     let received: u64 = report.truth.nodes().flat_map(|(_, node)| &node.received_from).sum();
     assert_eq!(received, 100_000);
+}
+
+#[test]
+fn a_rank_that_cannot_take_part_ends_the_run_for_all_before_it_starts() {
+    for rank in [0, 1, 3] {
+        let mut scenario = Scenario::one_file(9, 1, 3, 20);
+        let reason = "status.json: read-only".to_owned();
+        let refusal = Some(Refusal { outcome: Outcome::Disk, reason: reason.clone() });
+        scenario.catalogs[rank as usize] = Catalog { refusal, ..Catalog::default() };
+        let (report, notes) = noted(&scenario);
+        assert!(outcomes(&report).iter().all(|outcome| *outcome == Outcome::Disk), "rank {rank}");
+        let named = |_: Rank, told: &Observed| matches!(told, Observed::Aborted { rank: by, reason: why, .. } if *by == Rank(rank) && *why == reason);
+        assert_eq!(notes.count(named), 1, "rank {rank}");
+        assert_eq!(notes.count(|_, told| matches!(told, Observed::SwarmStarted { .. })), 0, "rank {rank}");
+        assert!(report.ended < Time::ZERO + Duration::from_secs(2), "rank {rank}: {:?}", report.ended);
+    }
 }

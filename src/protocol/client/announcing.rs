@@ -7,7 +7,8 @@ use super::shared::Shared;
 use super::torrent::State;
 use crate::metainfo::{PieceHashes, PieceIndex, TorrentId};
 use crate::protocol::{
-    Call, Claim, Decision, Finish, More, Need, Observed, Outbox, Outcome, Owned, Publication, Report, Time, Traffic,
+    Call, Claim, Decision, Finish, More, Need, Observed, Outbox, Outcome, Owned, Publication, Refusal, Report, Time,
+    Traffic,
 };
 
 /// Something to be said to the tracker.
@@ -80,7 +81,9 @@ impl Download {
         let downloaded = known.map(|(&id, _)| Item::Downloaded(id));
         self.items = owned.chain(downloaded).collect();
         match &self.catalog.refusal {
-            Some(reason) => self.calls.want(Pending::Abort { outcome: Outcome::BadInput, reason: reason.clone() }),
+            Some(Refusal { outcome, reason }) => {
+                self.calls.want(Pending::Abort { outcome: *outcome, reason: reason.clone() });
+            }
             None => {
                 // It may be dead, or this line slow: what is said first should cost little.
                 let budget = if self.calls.strangers() > 0 { FIRST_WORDS } else { CHUNK };

@@ -158,7 +158,8 @@ impl Tracker {
     pub(super) fn give_up(&mut self, now: Time, outcome: Outcome, out: &mut Outbox) {
         self.outcome = self.outcome.max(outcome);
         self.given_up = true;
-        let wait = matches!(self.phase, Phase::Gathering { .. }) && outcome == Outcome::BadInput;
+        let hurried = matches!(outcome, Outcome::Interrupted | Outcome::TimeLimit);
+        let wait = matches!(self.phase, Phase::Gathering { .. }) && !hurried;
         if !wait {
             self.stop(now, Ending::GivenUp, out);
         }

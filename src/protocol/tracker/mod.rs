@@ -20,7 +20,7 @@ use self::roster::Roster;
 use super::own_time::OwnTime;
 use super::{
     Answer, Body, Call, Change, Config, Decision, Ending, Event, Message, Node, Observed, Outbox, Outcome, Rank,
-    StopCause, TRACKER, Term, Time, Traffic,
+    Refusal, StopCause, TRACKER, Term, Time, Traffic,
 };
 
 /// Keeps, per torrent, the piece hashes and who holds which pieces.
@@ -34,6 +34,8 @@ pub struct Tracker {
     phase: Phase,
     /// The worst that is known apart from what clients report of themselves.
     outcome: Outcome,
+    /// Why this rank cannot take part, until it has said so.
+    refusal: Option<Refusal>,
     /// The run is given up, though the end may still have to wait for the start.
     given_up: bool,
     /// Somebody had to say something twice.
@@ -88,6 +90,7 @@ impl Tracker {
             journal,
             phase,
             outcome,
+            refusal: None,
             given_up: false,
             lossy: false,
             progress,
@@ -102,6 +105,12 @@ impl Tracker {
     #[must_use]
     pub fn term(&self) -> Term {
         self.term
+    }
+
+    /// Lets it give the run up once all have spoken, instead of letting them start.
+    #[must_use]
+    pub fn refusing(self, refusal: Option<Refusal>) -> Self {
+        Self { refusal, ..self }
     }
 
     /// How the run ended, once all have been told to leave.
@@ -125,6 +134,15 @@ impl Tracker {
             self.phase = Phase::Gathering { until: now + patience.client * 2 };
             self.check(now, out);
         }
+        if let Some(Refusal { outcome, reason }) = self.refusal.take() {
+            self.abandon(now, outcome, reason, out);
+        }
+    }
+
+    /// Gives the run up for a reason of this rank's own.
+    fn abandon(&mut self, now: Time, outcome: Outcome, reason: String, out: &mut Outbox) {
+        out.tell(Observed::Aborted { rank: self.config.rank, outcome, reason });
+        self.give_up(now, outcome, out);
     }
 
     /// How often the clients are looked at.
@@ -269,8 +287,7 @@ impl Node for Tracker {
                     StopCause::Signal => (Outcome::Interrupted, "a signal asked for the end"),
                     StopCause::TimeLimit => (Outcome::TimeLimit, "the time limit was reached"),
                 };
-                out.tell(Observed::Aborted { rank: self.config.rank, outcome, reason: reason.into() });
-                self.give_up(now, outcome, out);
+                self.abandon(now, outcome, reason.into(), out);
             }
             Event::Timeout
             | Event::Sent { .. }

@@ -211,7 +211,8 @@ impl Checker for Delivery {
         if moment.scenario.mishaps.is_empty() && outcomes.iter().any(|outcome| !agree(*outcome, outcomes[0], moment)) {
             return Err(format!("all were up, and left with different outcomes: {outcomes:?}"));
         }
-        if outcomes.contains(&Outcome::BadInput) {
+        let mut refusals = moment.scenario.catalogs.iter().filter_map(|catalog| catalog.refusal.as_ref());
+        if refusals.any(|refusal| outcomes.contains(&refusal.outcome)) {
             // Refused before it began: what nobody could trade is told as the refusal alone.
             return Ok(());
         }
