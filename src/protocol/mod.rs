@@ -18,6 +18,7 @@ mod observed;
 mod outbox;
 mod outcome;
 mod own_time;
+mod pace;
 mod peer;
 mod peers;
 mod piece_picker;

@@ -1,7 +1,8 @@
-//! What is known of one other client: whether it lives, how busy and how fast it is, and whether what it sends is right.
+//! What is known of one other client: whether it lives, how busy it is, and whether what it sends is right.
 
 use std::time::Duration;
 
+use super::pace::Pace;
 use super::track_record::{Blame, Rounds};
 use super::{Incarnation, Slot, Time};
 
@@ -17,20 +18,13 @@ pub(super) struct Peer {
     uncounted: u32,
     /// Requests to it that have no answer yet.
     pub(super) in_flight: u16,
-    /// Smoothed time from a request to its piece (an eighth of each new sample, as TCP's SRTT, RFC 6298).
-    pub(super) service: Option<Duration>,
-    /// For how long it has owed a piece that lags, since its last good one.
-    behind: Duration,
+    pub(super) pace: Pace,
     /// Rounds in a row without a good piece: no answer, nothing held, a bad piece.
     barren: Rounds,
     /// Of these, the ones since it last proved that it lives: what its rest grows with.
     fruitless: u32,
     /// Rounds in a row in which it had too much to do.
     busy: Rounds,
-    /// Rounds in a row in which it answered after it had been given up.
-    late: Rounds,
-    /// Requests without an answer since one came too late: what does not come in time does not come at all.
-    losses: u32,
     /// It was too busy or too slow since its last good piece: it is asked for one piece at a time.
     strained: bool,
     /// It is left alone until then.
@@ -58,19 +52,9 @@ pub(super) enum Heard {
 }
 
 impl Peer {
-    /// So many times slower than is usual, and it is asked for one piece at a time.
-    const SLOW: u32 = 4;
-    /// Below this nobody is slow: it is the scheduler's noise.
-    const NEVER_SLOW: Duration = Duration::from_millis(20);
     /// How long a peer is left alone that has too much to do, at first.
     const BUSY: Duration = Duration::from_millis(20);
     const LONGEST_REST: Duration = Duration::from_secs(1);
-    /// A time that is longer than so many times the usual one is no measure.
-    const OUTLIER: u32 = 4;
-    /// So many losses are no coincidence.
-    const LOSSY: u32 = 4;
-    /// Nobody gets more than so many times the usual patience, unless it was late.
-    const LONGEST_PATIENCE: u32 = 8;
     /// Failed rounds in a row before nothing is expected of it any more. Where three messages in ten are lost, a round of
     /// one request fails half the time though the peer is well: it takes many to tell.
     const HOPELESS: u32 = 24;
@@ -117,14 +101,8 @@ impl Peer {
     }
 
     fn allowance(&self, window: u16, usual: Option<Duration>) -> u16 {
-        let slow = match (self.service, usual) {
-            (own, Some(usual)) => {
-                let own = own.unwrap_or_default().max(self.behind);
-                own > Self::NEVER_SLOW && own > usual * Self::SLOW
-            }
-            _ => false,
-        };
-        match self.service {
+        let slow = usual.is_some_and(|usual| self.pace.is_slow(usual));
+        match self.pace.usual() {
             _ if slow || self.strained || self.fruitless > 2 => 1,
             // It may be slow: that is found out with half the window.
             None => (window / 2).max(1),
@@ -161,28 +139,13 @@ impl Peer {
         self.uncounted = self.uncounted.saturating_sub(pieces);
     }
 
-    /// It has not sent a piece that it was asked for so long ago: it takes that long at least.
-    pub(super) fn lags(&mut self, age: Duration) {
-        self.behind = self.behind.max(age);
-    }
-
-    /// So long after it was asked for a piece that it held, the piece came. One that was held up on its way says little
-    /// of the others: it counts as several times what is usual at most.
-    pub(super) fn took(&mut self, after: Duration) {
-        self.service = Some(match self.service {
-            Some(smoothed) => (smoothed * 7 + after.min(smoothed * Self::OUTLIER)) / 8,
-            None => after,
-        });
-    }
-
     /// It sent a good piece.
     pub(super) fn served(&mut self, now: Time) {
-        self.behind = Duration::ZERO;
+        self.pace.served();
         self.fruitless = 0;
         self.strained = false;
-        for rounds in [&mut self.barren, &mut self.busy, &mut self.late] {
-            rounds.count = 0;
-        }
+        self.barren.count = 0;
+        self.busy.count = 0;
         self.rest_until = now;
         self.blame.note(now, 0);
     }
@@ -214,16 +177,10 @@ impl Peer {
         self.fruitless += u32::from(self.barren.note(now, asked));
     }
 
-    /// It did not answer a request in time.
-    pub(super) fn missed(&mut self) {
-        self.losses = self.losses.saturating_add(1);
-    }
-
     /// It answered a request of that time, but too late: the next one gets more. Silence alone is no sign of slowness.
     pub(super) fn was_late(&mut self, now: Time, asked: Time) {
         self.strained = true;
-        self.losses = 0;
-        self.late.note(now, asked);
+        self.pace.was_late(now, asked);
     }
 
     /// It is silent since it was asked: it rests, and is asked again now and then. Tells whether that is new.
@@ -241,18 +198,6 @@ impl Peer {
     /// Whether it failed so often that nothing is expected of it.
     pub(super) fn is_hopeless(&self) -> bool {
         self.barren.count >= Self::HOPELESS || self.blame.in_a_row() >= Self::POISONOUS
-    }
-
-    /// How long to wait for a piece from it: longer each time that it was late, and never less than four times what it
-    /// usually takes. Where messages get lost and are never late, twice that is enough, and a quick peer need not be
-    /// waited for as long as others.
-    pub(super) fn patience(&self, least: Duration) -> Duration {
-        let most = least * Self::LONGEST_PATIENCE;
-        let patience = match self.service {
-            Some(usual) if self.losses >= Self::LOSSY => (usual * 8).clamp(least / 8, least).max(usual * 2).min(most),
-            usual => (usual.unwrap_or_default() * 4).clamp(least, most),
-        };
-        patience * (1 << self.late.count.min(4))
     }
 
     /// Whether its pieces were bad too often of late: 3 of them, and over half of its last ten.
@@ -335,32 +280,6 @@ mod tests {
     }
 
     #[test]
-    fn one_piece_that_was_held_up_says_little_of_the_others() {
-        let mut peer = Peer::default();
-        let usual = Duration::from_millis(8);
-        (0..10).for_each(|_| peer.took(usual));
-        peer.took(Duration::from_secs(2));
-        assert_eq!(peer.service, Some(usual * 11 / 8));
-        (0..60).for_each(|_| peer.took(Duration::from_secs(2)));
-        assert!(peer.service > Some(Duration::from_millis(1_900)), "it is slow for good");
-    }
-
-    #[test]
-    fn where_messages_get_lost_a_peer_is_waited_for_as_long_as_its_pieces_take() {
-        let second = Duration::from_secs(1);
-        let millis = Duration::from_millis;
-        for (usual, before, after) in [(1, 1_000, 125), (50, 1_000, 400), (400, 1_600, 1_000), (900, 3_600, 1_800)] {
-            let mut peer = Peer::default();
-            peer.took(millis(usual));
-            assert_eq!(peer.patience(second), millis(before));
-            (0..Peer::LOSSY).for_each(|_| peer.missed());
-            assert_eq!(peer.patience(second), millis(after));
-            peer.was_late(NOW, NOW);
-            assert_eq!(peer.patience(second), millis(2 * before), "late is not lost");
-        }
-    }
-
-    #[test]
     fn a_word_from_an_earlier_life_does_not_count() {
         let mut peer = Peer::default();
         assert_eq!(peer.hear(NOW, Incarnation(2)), Heard::Reborn);
@@ -371,7 +290,7 @@ mod tests {
     #[test]
     fn a_slow_peer_is_asked_for_one_piece_at_a_time() {
         let mut peer = Peer::default();
-        peer.took(Duration::from_millis(500));
+        peer.pace.took(Duration::from_millis(500));
         peer.asked();
         assert!(!peer.may_be_asked(NOW, 10, Some(Duration::from_millis(5))));
         assert!(peer.may_be_asked(NOW, 10, Some(Duration::from_millis(200))));

@@ -46,7 +46,7 @@ impl Peers {
     pub(super) fn measure(&mut self) {
         self.measured += 1;
         if self.measured < Self::SAMPLE || self.measured.is_multiple_of(Self::SAMPLE) {
-            let mut services: Vec<Duration> = self.peers.values().filter_map(|peer| peer.service).collect();
+            let mut services: Vec<Duration> = self.peers.values().filter_map(|peer| peer.pace.usual()).collect();
             let middle = services.len().saturating_sub(1) / 2;
             self.usual_service = (!services.is_empty()).then(|| *services.select_nth_unstable(middle).1);
         }

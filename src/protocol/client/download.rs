@@ -127,7 +127,7 @@ impl Download {
         peer.served(now);
         // A piece that the peer had to wait for itself says nothing of how fast it serves.
         if source == Source::Holder {
-            peer.took(now.since(sent));
+            peer.pace.took(now.since(sent));
         }
         shared.peers.measure();
         shared.holdings.insert(torrent, piece, from);

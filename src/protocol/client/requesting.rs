@@ -167,7 +167,7 @@ impl Download {
         let journal = shared.holdings.journal_len();
         let peer = shared.peers.get(to);
         let slot = peer.slot(|index| self.flights.uses(to, index)).expect("the window is within a peer's slots");
-        let deadline = now + peer.patience(patience);
+        let deadline = now + peer.pace.patience(patience);
         let told = std::mem::replace(&mut peer.told, journal);
         peer.asked();
         let news = shared.holdings.news(told.max(journal.saturating_sub(NEWS))..journal, to);
@@ -191,7 +191,7 @@ impl Download {
         let late: Vec<Flight> = self.flights.iter().filter(lags).copied().collect();
         for flight in late {
             let Flight { to, torrent: id, piece, sent, .. } = flight;
-            shared.peers.get(to).lags(now.since(sent));
+            shared.peers.get(to).pace.lags(now.since(sent));
             let own = |torrent: &&Torrent| torrent.taker(piece) == Some(shared.config.rank);
             let Some(torrent) = self.torrents.get(&id).filter(own) else { continue };
             let market = Market { except: Some(to), ..Market::new(now, window, shared) };
@@ -241,7 +241,7 @@ impl Download {
             let patience = flight.deadline.since(sent);
             let peer = shared.peers.get(from);
             peer.uncount(1);
-            peer.missed();
+            peer.pace.missed();
             if flight.source == Source::Taker {
                 self.distrust(from, torrent);
                 shared.send(from, Body::Cancel { slot: flight.slot }, out);
