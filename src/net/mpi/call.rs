@@ -86,8 +86,17 @@ impl Comm {
         Ok((rank as u32, size as u32))
     }
 
-    /// Looks whether a message has come, and takes it out of MPI's queue.
+    /// Looks whether a message has come, and takes it out of MPI's queue. Open MPI looks first and only then takes in what
+    /// others have sent: what it found to do while it saw nothing would lie there for as long as this rank then sleeps. So
+    /// where there is nothing, this looks twice.
     pub(super) fn probe(&self) -> Result<Option<Probed>, MpiError> {
+        Ok(match self.probe_once()? {
+            None => self.probe_once()?,
+            found => found,
+        })
+    }
+
+    fn probe_once(&self) -> Result<Option<Probed>, MpiError> {
         let (mut flag, mut length) = (0, 0);
         let mut message = MaybeUninit::uninit();
         let mut status = MaybeUninit::<ffi::MPI_Status>::uninit();
