@@ -49,8 +49,8 @@ pub(super) struct Backoff {
 impl Backoff {
     /// For a machine with so many ranks on so many cores. The more share a core, the sooner each leaves it alone and the
     /// longer it stays away: a rank that only yields comes back before those that would answer it have run, and one that
-    /// stays away finds much to do at once. (32 ranks on 2 cores: a run of 515 ms with 6 yields and 50 us, of 310 ms with
-    /// no yield and 400 us. 4 ranks: 22 ms with 50 yields, 45 ms with 10.)
+    /// stays away finds much to do at once. (32 ranks on 2 cores: a job of 2.3 s of processor time with 6 yields and
+    /// 50 us, of 2.0 s with no yield and 400 us. 4 ranks trade for 22 ms with 50 yields, for 45 ms with 10.)
     pub(super) fn new(ranks: u32, cores: u32) -> Self {
         let crowd = ranks.div_ceil(cores.max(1)).max(1);
         let longer = crowd.min(CROWD);

@@ -86,9 +86,8 @@ impl Comm {
         Ok((rank as u32, size as u32))
     }
 
-    /// Looks whether a message has come, and takes it out of MPI's queue. Open MPI looks first and only then takes in what
-    /// others have sent: what it found to do while it saw nothing would lie there for as long as this rank then sleeps. So
-    /// where there is nothing, this looks twice.
+    /// Looks whether a message has come, and takes it out of MPI's queue. Where there is nothing it looks twice: the first
+    /// look may only have brought in what the second finds (Open MPI 4.1), and the rank is about to sleep.
     pub(super) fn probe(&self) -> Result<Option<Probed>, MpiError> {
         Ok(match self.probe_once()? {
             None => self.probe_once()?,
