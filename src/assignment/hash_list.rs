@@ -171,7 +171,7 @@ fn replace<'a>(path: &Path, lines: impl Iterator<Item = &'a [u8]>) -> io::Result
     let readable = std::fs::Permissions::from_mode(0o666);
     let unfinished = tempfile::Builder::new().prefix(".tema3-").permissions(readable).tempfile_in(folder);
     let unfinished = unfinished.map_err(without_path)?;
-    let mut writer = BufWriter::with_capacity(64 << 10, unfinished.as_file());
+    let mut writer = BufWriter::new(unfinished.as_file());
     for (index, line) in lines.enumerate() {
         if index > 0 {
             writer.write_all(b"\n")?;

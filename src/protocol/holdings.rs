@@ -23,6 +23,9 @@ struct Entry {
 }
 
 impl Holdings {
+    /// Of one torrent, a peer is seldom told more pieces at once.
+    const USUAL_NEWS: usize = 64;
+
     /// Adds a torrent of which these pieces are held. A torrent that is there already stays as it is.
     pub(super) fn add(&mut self, torrent: TorrentId, held: Bitfield) {
         self.held.entry(torrent).or_insert(held);
@@ -77,10 +80,15 @@ impl Holdings {
     /// A stretch of the journal for a peer: by torrent, without what came from that peer.
     pub(super) fn news(&self, stretch: Range<usize>, peer: Rank) -> News {
         let mut held: Vec<Pieces> = Vec::new();
+        let room = stretch.len().min(Self::USUAL_NEWS);
         for entry in self.journal[stretch].iter().filter(|entry| entry.from != peer) {
             match held.iter_mut().find(|pieces| pieces.torrent == entry.torrent) {
                 Some(pieces) => pieces.pieces.push(entry.piece),
-                None => held.push(Pieces { torrent: entry.torrent, pieces: vec![entry.piece] }),
+                None => {
+                    let mut pieces = Vec::with_capacity(room);
+                    pieces.push(entry.piece);
+                    held.push(Pieces { torrent: entry.torrent, pieces });
+                }
             }
         }
         News { held }

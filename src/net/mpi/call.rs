@@ -86,8 +86,16 @@ impl Comm {
         Ok((rank as u32, size as u32))
     }
 
-    /// Looks whether a message has come, and takes it out of MPI's queue.
+    /// Looks whether a message has come, and takes it out of MPI's queue. Where there is nothing it looks twice: the first
+    /// look may only have brought in what the second finds (Open MPI 4.1), and the rank is about to sleep.
     pub(super) fn probe(&self) -> Result<Option<Probed>, MpiError> {
+        Ok(match self.probe_once()? {
+            None => self.probe_once()?,
+            found => found,
+        })
+    }
+
+    fn probe_once(&self) -> Result<Option<Probed>, MpiError> {
         let (mut flag, mut length) = (0, 0);
         let mut message = MaybeUninit::uninit();
         let mut status = MaybeUninit::<ffi::MPI_Status>::uninit();

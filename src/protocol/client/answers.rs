@@ -98,6 +98,7 @@ impl Download {
                         out.tell(Observed::Joined { torrent: id, name, pieces: layout.pieces });
                         shared.holdings.add(id, Bitfield::none(layout.pieces));
                         self.open.push(id);
+                        self.longest_piece = self.longest_piece.max(layout.piece_length);
                         self.learn(id, PieceIndex(0), hashes, shared, out);
                     }
                 }
@@ -144,19 +145,17 @@ impl Download {
                 Change::Anew => self.torrents.values_mut().for_each(Torrent::forget_holders),
                 Change::Has { rank, pieces } if other(rank) => {
                     if let Some(torrent) = self.torrents.get_mut(&pieces.torrent) {
-                        let layout = torrent.layout;
-                        let sane = pieces.pieces.into_iter().filter(|&piece| layout.contains(piece));
-                        sane.for_each(|piece| torrent.has(rank, piece));
+                        torrent.holds(rank, pieces.pieces);
                     }
                 }
                 Change::HasAll { rank, torrent } if other(rank) => {
                     if let Some(torrent) = self.torrents.get_mut(&torrent) {
-                        torrent.holds(rank, &Bitfield::all(torrent.layout.pieces));
+                        torrent.holds(rank, (0..torrent.layout.pieces).map(PieceIndex));
                     }
                 }
                 Change::Holds { rank, torrent, bits } if other(rank) => {
                     if let Some(torrent) = self.torrents.get_mut(&torrent) {
-                        torrent.holds(rank, &bits);
+                        torrent.holds(rank, bits.iter());
                     }
                 }
                 Change::Gone { rank } if other(rank) => self.peer_gone(rank, shared, out),

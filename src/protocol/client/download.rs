@@ -10,7 +10,7 @@ use super::torrent::{State, Torrent};
 use crate::metainfo::TorrentId;
 use crate::protocol::calls::Calls;
 use crate::protocol::{
-    Arrival, Body, Catalog, Decision, Finish, Incarnation, Lack, News, Observed, Outbox, Outcome, Rank, Reason,
+    Arrival, Body, Catalog, Decision, Finish, Incarnation, Lack, News, Observed, Outbox, Outcome, Pieces, Rank, Reason,
     Shortfall, Slot, Time, Version,
 };
 
@@ -25,6 +25,8 @@ pub(super) struct Download {
     pub(super) torrents: BTreeMap<TorrentId, Torrent>,
     /// The wanted torrents that are not complete, in the order in which they were wanted.
     pub(super) open: Vec<TorrentId>,
+    /// The length of the longest piece of all wanted torrents.
+    pub(super) longest_piece: u32,
     /// Wanted names for which the tracker has no torrent yet.
     pub(super) unresolved: Vec<String>,
     /// Wanted names that cannot be had.
@@ -68,6 +70,7 @@ impl Download {
             items: Vec::new(),
             torrents: BTreeMap::new(),
             open: Vec::new(),
+            longest_piece: 1,
             unresolved: Vec::new(),
             unavailable: Vec::new(),
             closed: Vec::new(),
@@ -227,22 +230,13 @@ impl Download {
         self.fill(now, shared, out);
     }
 
-    /// A peer told what it holds; tells whether all of it makes sense.
+    /// A peer told what it holds; tells whether all of it makes sense. A torrent that is not wanted here is none of our
+    /// business.
     pub(super) fn news(&mut self, from: Rank, news: &News) -> bool {
-        let mut sane = true;
-        for pieces in &news.held {
-            // A torrent that is not wanted here is none of our business.
-            if let Some(torrent) = self.torrents.get_mut(&pieces.torrent) {
-                for &piece in &pieces.pieces {
-                    if torrent.layout.contains(piece) {
-                        torrent.has(from, piece);
-                    } else {
-                        sane = false;
-                    }
-                }
-            }
-        }
-        sane
+        news.held.iter().fold(true, |sane, Pieces { torrent, pieces }| {
+            let wanted = self.torrents.get_mut(torrent);
+            sane & wanted.is_none_or(|torrent| torrent.holds(from, pieces.iter().copied()))
+        })
     }
 
     /// A peer is gone, or in a new life: what was known of it, and what was asked of it, is moot.

@@ -36,10 +36,10 @@ pub struct Client {
     download: Download,
     upload: Upload,
     time: OwnTime,
+    /// The driver's time of the last event.
+    heard: Option<Time>,
     /// The own time of the last event: what is due lies after it.
     now: Time,
-    /// When something is due, in own time.
-    due: Option<Time>,
     /// When a peer last asked for a piece.
     asked: Time,
     end: End,
@@ -71,7 +71,7 @@ impl Client {
         let download = Download::new(catalog, config.incarnation);
         let shared = Shared { config, term, holdings: Holdings::default(), peers: Peers::default() };
         let (upload, time) = (Upload::default(), OwnTime::default());
-        Self { shared, download, upload, time, now: Time::ZERO, due: None, asked: Time::ZERO, end: End::Running }
+        Self { shared, download, upload, time, heard: None, now: Time::ZERO, asked: Time::ZERO, end: End::Running }
     }
 
     /// The term that this client follows.
@@ -101,7 +101,6 @@ impl Client {
         if term > self.shared.term && !matches!(self.end, End::Left { .. }) {
             self.change_term(now, term, out);
             self.download.speak(now, &self.shared, out);
-            self.due = self.next_due();
         }
     }
 
@@ -299,7 +298,7 @@ impl Client {
 
     /// Does what is due.
     fn tick(&mut self, now: Time, out: &mut Outbox) {
-        if self.due.is_none_or(|due| due > now) {
+        if self.next_due().is_none_or(|due| due > now) {
             return;
         }
         let Self { shared, download, .. } = self;
@@ -343,9 +342,13 @@ impl Client {
         idle.then(|| self.download.calls.heard() + self.shared.config.patience.client * 3)
     }
 
-    /// The own time at the driver's `now`.
+    /// The own time at the driver's `now`. Much is heard at one moment; only the first of it can have been awaited.
     fn own_time(&mut self, now: Time) -> Time {
-        self.now = self.time.at(now, self.due);
+        if self.heard != Some(now) {
+            let due = self.heard.and_then(|_| self.next_due());
+            self.now = self.time.at(now, due);
+            self.heard = Some(now);
+        }
         self.now
     }
 
@@ -371,11 +374,10 @@ impl Node for Client {
         let Self { shared, download, upload, .. } = self;
         upload.unpark(|wish| download.promises(wish.torrent, wish.piece, shared), shared, out);
         download.speak(now, shared, out);
-        self.due = self.next_due();
     }
 
     fn next_timeout(&self) -> Option<Time> {
-        self.due.map(|due| self.time.driver_time(due))
+        self.next_due().map(|due| self.time.driver_time(due))
     }
 
     fn is_finished(&self) -> bool {

@@ -92,9 +92,7 @@ impl Download {
     /// How many pieces may be in flight: by bytes, in the bounds that the policy gives.
     fn window(&self, shared: &Shared) -> u16 {
         let policy = &shared.config.policy;
-        let longest =
-            self.open.iter().filter_map(|id| self.torrents.get(id)).map(|torrent| torrent.layout.piece_length);
-        let by_bytes = policy.window_bytes / u64::from(longest.max().unwrap_or(1).max(1));
+        let by_bytes = policy.window_bytes / u64::from(self.longest_piece);
         by_bytes.clamp(2, u64::from(policy.window_pieces.clamp(2, u32::from(Slot::PER_PEER)))) as u16
     }
 

@@ -80,19 +80,21 @@ impl Torrent {
 
     /// A peer holds a piece.
     pub(super) fn has(&mut self, peer: Rank, piece: PieceIndex) {
-        let pieces = self.layout.pieces;
-        let new = self.holders.entry(peer).or_insert_with(|| Bitfield::none(pieces)).insert(piece);
-        if new && !self.takers.is(peer, piece) {
-            self.picker.gained_holder(piece);
-        }
+        self.holds(peer, [piece]);
     }
 
-    /// A peer holds all of these.
-    pub(super) fn holds(&mut self, peer: Rank, bits: &Bitfield) {
-        let layout = self.layout;
-        for piece in bits.iter().take_while(|piece| layout.contains(*piece)) {
-            self.has(peer, piece);
+    /// A peer holds these pieces; those that the torrent does not have are left out. Tells whether there were any such.
+    pub(super) fn holds(&mut self, peer: Rank, pieces: impl IntoIterator<Item = PieceIndex>) -> bool {
+        let (layout, takers) = (self.layout, &self.takers);
+        let held = self.holders.entry(peer).or_insert_with(|| Bitfield::none(layout.pieces));
+        let mut sane = true;
+        for piece in pieces {
+            sane &= layout.contains(piece);
+            if held.insert(piece) && !takers.is(peer, piece) {
+                self.picker.gained_holder(piece);
+            }
         }
+        sane
     }
 
     /// A peer does not hold a piece after all.

@@ -1,6 +1,6 @@
 //! How the tracker answers its clients' calls.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::register::Published;
 use super::roster::{Presence, Starving};
@@ -182,7 +182,8 @@ impl Tracker {
 
     /// Takes up what a client received. A repeat counts once.
     pub(super) fn report(&mut self, now: Time, from: Rank, repeat: Repeat, report: &Report, out: &mut Outbox) {
-        let mut news = false;
+        // By torrent, whoever they came from: each change is told to many.
+        let mut news: BTreeMap<TorrentId, Vec<PieceIndex>> = BTreeMap::new();
         for received in report.received.iter().filter(|_| repeat == Repeat::No) {
             let Pieces { torrent, pieces } = &received.pieces;
             let new = |piece: &PieceIndex| self.register.hold(from, *torrent, *piece) == Some(true);
@@ -200,17 +201,20 @@ impl Tracker {
                 self.roster.entry(received.from).counts.served += count;
             }
             self.progress.done += u64::from(count);
-            self.journal.push(Change::Has { rank: from, pieces: Pieces { torrent: *torrent, pieces } });
-            news = true;
+            news.entry(*torrent).or_default().extend(pieces);
         }
-        if news {
+        let received = !news.is_empty();
+        for (torrent, pieces) in news {
+            self.journal.push(Change::Has { rank: from, pieces: Pieces { torrent, pieces } });
+        }
+        if received {
             self.hope_where_fed();
         }
         out.tell(Observed::Progress { done: self.progress.done, wanted: self.progress.wanted });
         for &suspect in &report.suspects {
             self.ping_if_silent(now, suspect, out);
         }
-        self.note_need(now, from, report, news);
+        self.note_need(now, from, report, received);
     }
 
     /// Notes whether a client starves. It did not if it received something; that it has other things to say is no sign.
