@@ -1,12 +1,12 @@
 //! The assignment's storage: a segment's content is its hash line.
 
 use std::collections::HashMap;
-use std::io::{self, BufWriter, Write};
-use std::os::unix::fs::PermissionsExt;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use super::OwnedFile;
 use super::names::output_name;
+use super::output_file::write_output;
 use crate::metainfo::{Bitfield, Layout, PieceHashes, PieceIndex, TorrentId};
 use crate::storage::{Storage, StorageError, Written};
 
@@ -143,7 +143,7 @@ impl Storage for HashList {
         }
         let path = self.folder.join(output_name(self.client, &file.name));
         let lines = (0..file.pieces).map(PieceIndex).filter_map(|piece| file.content.get(piece));
-        replace(&path, lines).map_err(|source| StorageError::Io { path: path.display().to_string(), source })
+        write_output(&path, lines).map_err(|source| StorageError::Io { path: path.display().to_string(), source })
     }
 }
 
@@ -156,40 +156,6 @@ impl Content {
                 arrived.get(PieceIndex(turn.checked_sub(1)?))
             }
         }
-    }
-}
-
-/// Writes a file of these lines, none after the last, beside its place and moves it there when it is whole. After an
-/// error nothing of it is left.
-fn replace<'a>(path: &Path, lines: impl Iterator<Item = &'a [u8]>) -> io::Result<()> {
-    let folder = path.parent().unwrap_or(Path::new("."));
-    if folder.exists() && !folder.is_dir() {
-        let why = format!("{} is not a folder", folder.display());
-        return Err(io::Error::new(io::ErrorKind::NotADirectory, why));
-    }
-    std::fs::create_dir_all(folder)?;
-    let readable = std::fs::Permissions::from_mode(0o666);
-    let unfinished = tempfile::Builder::new().prefix(".tema3-").permissions(readable).tempfile_in(folder);
-    let unfinished = unfinished.map_err(without_path)?;
-    let mut writer = BufWriter::new(unfinished.as_file());
-    for (index, line) in lines.enumerate() {
-        if index > 0 {
-            writer.write_all(b"\n")?;
-        }
-        writer.write_all(line)?;
-    }
-    writer.flush()?;
-    drop(writer);
-    unfinished.persist(path).map_err(|error| without_path(error.error))?;
-    Ok(())
-}
-
-/// The system's answer alone: the path that a temporary file adds is of no use to anybody.
-fn without_path(error: io::Error) -> io::Error {
-    let answer = error.get_ref().and_then(|inner| inner.source()).and_then(|source| source.downcast_ref::<io::Error>());
-    match answer.and_then(io::Error::raw_os_error) {
-        Some(code) => io::Error::from_raw_os_error(code),
-        None => error,
     }
 }
 

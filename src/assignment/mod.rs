@@ -8,6 +8,7 @@ mod input;
 mod input_error;
 mod lines;
 mod names;
+mod output_file;
 mod story;
 mod story_card;
 mod story_rules;
