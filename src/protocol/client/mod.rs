@@ -25,7 +25,7 @@ use super::own_time::OwnTime;
 use super::peer::Heard;
 use super::peers::Peers;
 use super::{
-    Body, Catalog, Config, Decision, Ending, Event, Incarnation, Manner, Message, Need, Node, Observed, Outbox,
+    Answer, Body, Catalog, Config, Decision, Ending, Event, Incarnation, Manner, Message, Need, Node, Observed, Outbox,
     Outcome, Rank, StopCause, Term, Time, Traffic,
 };
 
@@ -214,15 +214,7 @@ impl Client {
         }
         let Self { shared, download, upload, asked, .. } = self;
         match message.body {
-            Body::Answer { sequence, answer } if from_tracker => {
-                // Who has drained hears only that it has to wait: the tracker lives, and somebody still lacks something.
-                if matches!(self.end, End::Running | End::Drained { .. }) {
-                    download.answer(now, sequence, answer, shared, out);
-                }
-                if download.stage == Stage::Publishing {
-                    self.end = End::Running;
-                }
-            }
+            Body::Answer { sequence, answer } if from_tracker => self.answer(now, sequence, answer, out),
             Body::Stop { outcome, ending } if from_tracker => self.stop(now, outcome, ending, out),
             Body::Exit { outcome } if from_tracker => {
                 // Whoever is told to leave before it has stopped was thought lost.
@@ -256,6 +248,16 @@ impl Client {
             Body::Call { .. } | Body::Pong => {
                 out.tell(Observed::Misbehaved { from, how: "took this client for a tracker".into() });
             }
+        }
+    }
+
+    fn answer(&mut self, now: Time, sequence: u32, answer: Answer, out: &mut Outbox) {
+        // Who has drained is told to wait, while somebody still lacks something, or that the tracker does not know it.
+        if matches!(self.end, End::Running | End::Drained { .. }) {
+            self.download.answer(now, sequence, answer, &mut self.shared, out);
+        }
+        if self.download.stage == Stage::Publishing {
+            self.end = End::Running;
         }
     }
 
