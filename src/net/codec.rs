@@ -184,7 +184,7 @@ mod tests {
             Call::Announce(report()),
             Call::Completed { report: report(), torrents: vec![TorrentId(1)], finished: Some(Outcome::Interrupted) },
             Call::Abort { outcome: Outcome::BadInput, reason: "in2.txt:4: not a number".into() },
-            Call::Drained { finish, traffic: Traffic { messages: 1, bytes: u64::MAX } },
+            Call::Drained { received: vec![], finish, traffic: Traffic { messages: 1, bytes: u64::MAX } },
         ]
     }
 

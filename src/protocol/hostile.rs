@@ -87,6 +87,7 @@ impl Liar {
             4 => Call::Completed { report: self.report(), torrents: vec![self.torrent()], finished: None },
             5 => Call::Completed { report: self.report(), torrents: vec![], finished: Some(Outcome::Complete) },
             _ => Call::Drained {
+                received: self.report().received,
                 finish: Finish { outcome: Outcome::Disk, shortfalls: vec![] },
                 traffic: Traffic::default(),
             },

@@ -117,8 +117,9 @@ pub enum Call {
     Completed { report: Report, torrents: Vec<TorrentId>, finished: Option<Outcome> },
     /// The run cannot go on, and why.
     Abort { outcome: Outcome, reason: String },
-    /// I have stopped and closed everything. Answered by [`Body::Exit`] once all have.
-    Drained { finish: Finish, traffic: Traffic },
+    /// I have stopped and closed everything; `received` is what I have not told yet. Answered by [`Body::Exit`] once all
+    /// have.
+    Drained { received: Vec<Received>, finish: Finish, traffic: Traffic },
 }
 
 /// Whether a list goes on in the next call.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::fault::mix;
-use crate::protocol::{Answer, Body, Call, Change, Described, Message, News, Rank, Report, Swarm, Time};
+use crate::protocol::{Answer, Body, Call, Change, Described, Message, News, Rank, Received, Report, Swarm, Time};
 
 /// The hardware of a modelled swarm.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -115,13 +115,16 @@ fn size_of_call(call: &Call) -> u64 {
         Call::Announce(report) => size_of_report(report),
         Call::Completed { report, torrents, .. } => size_of_report(report) + 4 * torrents.len() as u64,
         Call::Abort { reason, .. } => reason.len() as u64,
-        Call::Drained { .. } => 12,
+        Call::Drained { received, .. } => 12 + size_of_received(received),
     }
 }
 
 fn size_of_report(report: &Report) -> u64 {
-    let received: usize = report.received.iter().map(|received| 6 + 2 * received.pieces.pieces.len()).sum();
-    (6 + received + report.suspects.len()) as u64
+    6 + size_of_received(&report.received) + report.suspects.len() as u64
+}
+
+fn size_of_received(received: &[Received]) -> u64 {
+    received.iter().map(|received| 6 + 2 * received.pieces.pieces.len() as u64).sum()
 }
 
 fn size_of_answer(answer: &Answer) -> u64 {

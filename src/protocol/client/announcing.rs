@@ -20,7 +20,7 @@ pub(super) enum Pending {
     Announce { stretch: Range<usize>, need: Need },
     Completed { stretch: Range<usize>, torrents: Vec<TorrentId>, finished: Option<Outcome> },
     Abort { outcome: Outcome, reason: String },
-    Drained { finish: Finish, traffic: Traffic },
+    Drained { stretch: Range<usize>, finish: Finish, traffic: Traffic },
 }
 
 impl Pending {
@@ -158,6 +158,12 @@ impl Download {
         self.calls.want(Pending::Completed { stretch, torrents, finished });
     }
 
+    /// Tells how it ended, and what the tracker may not have heard of before.
+    pub(super) fn drained(&mut self, finish: Finish, traffic: Traffic, shared: &Shared) {
+        let stretch = self.confirmed..shared.holdings.journal_len().min(self.confirmed + REPORTED);
+        self.calls.want(Pending::Drained { stretch, finish, traffic });
+    }
+
     /// Makes the next call, if its turn has come.
     pub(super) fn speak(&mut self, now: Time, shared: &Shared, out: &mut Outbox) {
         let Some(pending) = self.calls.next(Pending::joined) else { return };
@@ -193,7 +199,10 @@ impl Download {
                 finished: *finished,
             },
             Pending::Abort { outcome, reason } => Call::Abort { outcome: *outcome, reason: reason.clone() },
-            Pending::Drained { finish, traffic } => Call::Drained { finish: finish.clone(), traffic: *traffic },
+            Pending::Drained { stretch, finish, traffic } => {
+                let received = shared.holdings.received(stretch.clone());
+                Call::Drained { received, finish: finish.clone(), traffic: *traffic }
+            }
         }
     }
 

@@ -15,6 +15,9 @@ impl Download {
     /// Takes the tracker's answer to the outstanding call.
     pub(super) fn answer(&mut self, now: Time, sequence: u32, answer: Answer, shared: &mut Shared, out: &mut Outbox) {
         let Some(pending) = self.calls.answer(now, &shared.config, sequence, &answer) else { return };
+        if let Pending::Announce { stretch, .. } | Pending::Completed { stretch, .. } = &pending {
+            self.confirmed = stretch.end;
+        }
         match (pending, answer) {
             (_, Answer::Unknown) => self.register(now),
             (Pending::Publish(_), Answer::Start { torrents }) => self.started(&torrents, shared, out),
@@ -58,7 +61,7 @@ impl Download {
                 }
             }
         }
-        self.announced = 0;
+        (self.announced, self.confirmed) = (0, 0);
         self.closed =
             self.torrents.iter().filter(|(_, torrent)| torrent.state == State::Closed).map(|(&id, _)| id).collect();
         self.unresolved.clear();

@@ -36,6 +36,8 @@ pub(super) struct Download {
     pub(super) flights: Flights,
     /// How much of the journal the tracker has been told, or will be by a call that waits.
     pub(super) announced: usize,
+    /// How much of it the tracker has answered.
+    pub(super) confirmed: usize,
     pub(super) version: Version,
     pub(super) downloaders: u32,
     /// With nothing to ask for: when to ask the tracker again.
@@ -76,6 +78,7 @@ impl Download {
             closed: Vec::new(),
             flights: Flights::default(),
             announced: 0,
+            confirmed: 0,
             version: 0,
             downloaders: 1,
             starving: None,

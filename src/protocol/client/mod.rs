@@ -287,7 +287,7 @@ impl Client {
                 finish.outcome = finish.outcome.max(outcome);
             }
             self.end = End::Drained { outcome: outcome.max(finish.outcome) };
-            self.download.calls.want(Pending::Drained { finish, traffic });
+            self.download.drained(finish, traffic, &self.shared);
         }
     }
 

@@ -136,6 +136,18 @@ fn calls(said: &[Decision]) -> Vec<(u32, &Call)> {
 }
 
 #[test]
+fn the_last_word_tells_what_the_tracker_may_not_have_heard() {
+    let mut stage = Stage::trading();
+    let (seed, slot, piece) = requests(&stage.said())[0];
+    stage.hear(Event::Piece { from: seed, slot, arrival: Arrival::Verified });
+    stage.message(TRACKER_RANK, Body::Stop { outcome: Outcome::TimeLimit, ending: Ending::GivenUp });
+    stage.hear(Event::Drained { traffic: Traffic::default() });
+    let said = stage.said();
+    let Some((_, Call::Drained { received, .. })) = calls(&said).pop() else { panic!("{said:?}") };
+    assert_eq!(*received, [Received { from: seed, pieces: Pieces { torrent: FILE, pieces: vec![piece] } }]);
+}
+
+#[test]
 fn one_that_has_drained_stays_as_long_as_the_tracker_says_to_wait_and_no_longer() {
     let mut stage = Stage::drained();
     let said = stage.said();

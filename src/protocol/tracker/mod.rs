@@ -217,7 +217,8 @@ impl Tracker {
         let stopped = client.stopped;
         let registered = client.presence == roster::Presence::Registered;
         match (call, self.phase) {
-            (Call::Drained { finish, traffic }, Phase::Stopping { .. }) => {
+            (Call::Drained { received, finish, traffic }, Phase::Stopping { .. }) => {
+                self.take_up(from, repeat, &received);
                 self.drained(now, from, sequence, repeat, (finish, traffic), out);
             }
             (_, Phase::Leaving { .. }) => self.say_exit_again(now, from, out),

@@ -7,8 +7,8 @@ use super::roster::{Presence, Starving};
 use super::{Phase, Repeat, Tracker};
 use crate::metainfo::{PieceIndex, TorrentId};
 use crate::protocol::{
-    Answer, Change, Described, Ending, More, Need, Observed, Outbox, Outcome, Pieces, Publication, Rank, Report, Swarm,
-    Time, Version, seeded,
+    Answer, Change, Described, Ending, More, Need, Observed, Outbox, Outcome, Pieces, Publication, Rank, Received,
+    Report, Swarm, Time, Version, seeded,
 };
 
 /// About how many bytes of hashes an answer carries.
@@ -180,11 +180,21 @@ impl Tracker {
         }
     }
 
-    /// Takes up what a client received. A repeat counts once.
+    /// Takes up what a client says of itself and of others.
     pub(super) fn report(&mut self, now: Time, from: Rank, repeat: Repeat, report: &Report, out: &mut Outbox) {
+        let news = self.take_up(from, repeat, &report.received);
+        out.tell(Observed::Progress { done: self.progress.done, wanted: self.progress.wanted });
+        for &suspect in &report.suspects {
+            self.ping_if_silent(now, suspect, out);
+        }
+        self.note_need(now, from, report, news);
+    }
+
+    /// Takes up what a client received; tells whether any of it is new. A repeat counts once.
+    pub(super) fn take_up(&mut self, from: Rank, repeat: Repeat, received: &[Received]) -> bool {
         // By torrent, whoever they came from: each change is told to many.
         let mut news: BTreeMap<TorrentId, Vec<PieceIndex>> = BTreeMap::new();
-        for received in report.received.iter().filter(|_| repeat == Repeat::No) {
+        for received in received.iter().filter(|_| repeat == Repeat::No) {
             let Pieces { torrent, pieces } = &received.pieces;
             let new = |piece: &PieceIndex| self.register.hold(from, *torrent, *piece) == Some(true);
             let pieces: Vec<PieceIndex> = pieces.iter().copied().filter(new).collect();
@@ -203,18 +213,14 @@ impl Tracker {
             self.progress.done += u64::from(count);
             news.entry(*torrent).or_default().extend(pieces);
         }
-        let received = !news.is_empty();
+        let any = !news.is_empty();
         for (torrent, pieces) in news {
             self.journal.push(Change::Has { rank: from, pieces: Pieces { torrent, pieces } });
         }
-        if received {
+        if any {
             self.hope_where_fed();
         }
-        out.tell(Observed::Progress { done: self.progress.done, wanted: self.progress.wanted });
-        for &suspect in &report.suspects {
-            self.ping_if_silent(now, suspect, out);
-        }
-        self.note_need(now, from, report, received);
+        any
     }
 
     /// Notes whether a client starves. It did not if it received something; that it has other things to say is no sign.
