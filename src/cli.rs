@@ -30,7 +30,7 @@ const TRYING: &str = "To try things out";
 const EXAMPLES: &str = "\
 Examples:
   mpirun -np 4 ./tema3                                run the swarm of in1.txt, in2.txt, in3.txt here
-  mpirun -np 4 ./tema3 --input inputs/x --output out  the same with folders; a summary says who served whom
+  mpirun -np 4 ./tema3 --input inputs/x --output out  the same with other folders
   mpirun -np 4 ./tema3 --explain --quiet              tell each step in a sentence
   ./tema3 generate inputs/mine --clients 3 --files 2  make inputs, and what must come out of them
   ./tema3 soak --swarms 1000                          try to break it: faulty swarms in virtual time

@@ -76,7 +76,7 @@ pub(super) fn leave_together(exit: Exit) -> Exit {
 fn take_part(args: &AssignmentArgs, mut world: World) -> ! {
     let rank = world.rank();
     let names = Names::new();
-    let Outputs { writers, record, unwritable } = Outputs::open(args, rank, &names);
+    let Outputs { writers, record, unwritable } = Outputs::open(args, rank, world.size(), &names);
     let (catalog, storage) = match unwritable {
         Some(unwritable) => (refusal(Outcome::Disk, unwritable), HashList::new(rank.0, &args.output, Vec::new())),
         None => bring(args, rank),

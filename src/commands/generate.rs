@@ -14,11 +14,9 @@ pub(super) fn run(args: &GenerateArgs) -> Exit {
     match made {
         Ok(story) => {
             let (card, folder) = (story.card(), args.folder.display());
-            println!(
-                "made {folder}: the run writes {} outputs and its exit code is {}",
-                story.expected().len(),
-                card.exit
-            );
+            let (outputs, code) = (story.expected().len(), card.exit);
+            let plural = if outputs == 1 { "" } else { "s" };
+            println!("made {folder}: the run writes {outputs} output{plural} and its exit code is {code}");
             println!("run it:   mpirun -np {} ./tema3 --input {folder} --output {folder}/got", card.ranks);
             println!("judge it: diff -r {folder}/got {folder}/expected");
             Exit::Ran(Outcome::Complete)

@@ -37,15 +37,18 @@ impl fmt::Display for Unwritable {
 
 impl Outputs {
     /// Opens this rank's own events and record, and tries the places of what the rank writes that ends the run. That is
-    /// the tracker's: another, which may become it, cannot know yet and tries nothing.
-    pub(super) fn open(args: &AssignmentArgs, rank: Rank, names: &Names) -> Self {
+    /// the tracker's: another, which may become it, cannot know yet and tries nothing. What an earlier run of more ranks
+    /// left in the folders goes, lest it be taken for this run's.
+    pub(super) fn open(args: &AssignmentArgs, rank: Rank, ranks: u32, names: &Names) -> Self {
         let mut outputs = Self::default();
         if let Some(folder) = &args.events {
+            remove_others(rank, ranks, |other| Events::path_of(folder, other));
             let path = Events::path_of(folder, rank);
             let events = in_folder(folder, &path, |path| Events::create(path, rank, names.clone()));
             outputs.take("--events", events, |outputs, events| outputs.writers.add(events));
         }
         if let Some(folder) = &args.record {
+            remove_others(rank, ranks, |other| record::path_of(folder, other));
             let record = in_folder(folder, &record::path_of(folder, rank), Record::create);
             outputs.take("--record", record, |outputs, record| outputs.record = Some(record));
         }
@@ -76,6 +79,14 @@ impl Outputs {
     }
 }
 
+/// Removes the files of ranks that this run does not have; the tracker's rank does it for all.
+fn remove_others(rank: Rank, ranks: u32, path_of: impl Fn(Rank) -> PathBuf) {
+    if rank == TRACKER {
+        // A run has all ranks up to some number: the first that has no file ends it.
+        _ = (ranks..).map(|other| std::fs::remove_file(path_of(Rank(other)))).find(Result::is_err);
+    }
+}
+
 /// Opens a file in a folder, which is made where it is not there; says which of the two is at fault.
 fn in_folder<T>(
     folder: &Path,
@@ -84,4 +95,23 @@ fn in_folder<T>(
 ) -> Result<T, (PathBuf, io::Error)> {
     std::fs::create_dir_all(folder).map_err(|error| (folder.to_owned(), error))?;
     open(path).map_err(|error| (path.to_owned(), error))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    #[test]
+    fn what_a_larger_run_left_is_removed_by_the_trackers_rank_and_nothing_else() {
+        let folder = tempfile::tempdir().unwrap();
+        let path_of = |rank: Rank| folder.path().join(rank.0.to_string());
+        (0..6).for_each(|rank| fs::write(path_of(Rank(rank)), "").unwrap());
+        let left = || (0..6).filter(|&rank| path_of(Rank(rank)).exists()).collect::<Vec<_>>();
+        remove_others(Rank(1), 3, path_of);
+        assert_eq!(left(), [0, 1, 2, 3, 4, 5]);
+        remove_others(TRACKER, 3, path_of);
+        assert_eq!(left(), [0, 1, 2]);
+    }
 }

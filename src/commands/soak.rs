@@ -1,6 +1,6 @@
 //! `soak`: very many faulty swarms in virtual time, and each failure as one command that replays it.
 
-use std::io;
+use std::io::{self, Write};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
@@ -21,19 +21,20 @@ pub(super) fn run(args: &SoakArgs) -> Exit {
 
 /// Runs one case and tells what it is made of, then every event and decision.
 fn run_one(case: &Case) -> Exit {
-    print!("{}", case.scenario());
     let mut trace = Trace(io::BufWriter::new(io::stdout()));
+    // Who reads it through `head` has closed the pipe before the end: what cannot be written is left out.
+    _ = write!(trace.0, "{}", case.scenario());
     let verdict = Verdict::watched(case, &mut trace, |_| 0);
+    if verdict.violation.is_none() {
+        _ = writeln!(trace.0, "case {case}: nothing lost, wrong or stuck");
+    }
     drop(trace);
     match verdict.violation {
         Some(violation) => {
             complain(format_args!("case {case}: {violation}"));
             Exit::Ran(Outcome::Bug)
         }
-        None => {
-            println!("case {case}: nothing lost, wrong or stuck");
-            Exit::Ran(Outcome::Complete)
-        }
+        None => Exit::Ran(Outcome::Complete),
     }
 }
 
