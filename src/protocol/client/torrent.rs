@@ -22,9 +22,9 @@ pub(super) struct Torrent {
     /// Pieces of which a bad copy came.
     corrupt: BTreeSet<PieceIndex>,
     /// Pieces for which a seed sent us to somebody else.
+    sent_on: BTreeSet<PieceIndex>,
     /// The seed that did, while it does not count as a holder of the piece.
     sent_on_by: BTreeMap<PieceIndex, Rank>,
-    sent_on: BTreeSet<PieceIndex>,
 }
 
 /// How far a torrent is.
