@@ -2,12 +2,18 @@
 
 mod bitfield;
 mod layout;
+mod manifest;
 mod piece_hashes;
 mod piece_index;
+mod piece_map;
 mod torrent_id;
+mod tree_path;
 
 pub use bitfield::Bitfield;
 pub use layout::Layout;
+pub use manifest::{Entry, Extent, Manifest, Modified, Node};
 pub use piece_hashes::{PieceHashes, PieceHashesError};
 pub use piece_index::PieceIndex;
+pub use piece_map::{PieceMap, Span};
 pub use torrent_id::TorrentId;
+pub use tree_path::{TreePath, TreePathError};
