@@ -1,8 +1,10 @@
 //! Where it rests: the content of pieces, checked against their hashes as it arrives.
 
 mod model;
+mod walk;
 
 pub use model::Model;
+pub use walk::{WalkError, place_of, walk};
 
 use crate::metainfo::{Layout, PieceHashes, PieceIndex, TorrentId};
 
