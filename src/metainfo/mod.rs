@@ -6,6 +6,7 @@ mod manifest;
 mod piece_hashes;
 mod piece_index;
 mod piece_map;
+mod soundness;
 mod torrent_id;
 mod tree_path;
 
@@ -15,5 +16,6 @@ pub use manifest::{Entry, Extent, Manifest, Modified, Node};
 pub use piece_hashes::{PieceHashes, PieceHashesError};
 pub use piece_index::PieceIndex;
 pub use piece_map::{PieceMap, Span};
+pub use soundness::ManifestError;
 pub use torrent_id::TorrentId;
 pub use tree_path::{TreePath, TreePathError};
