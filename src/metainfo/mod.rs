@@ -1,5 +1,6 @@
 //! What is shared: torrents and their pieces, and which of them somebody holds.
 
+mod arrangement;
 mod bencode;
 mod bitfield;
 mod info_hash;

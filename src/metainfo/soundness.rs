@@ -55,10 +55,7 @@ impl Manifest {
     /// # Errors
     /// The first thing that is not so.
     pub fn check(&self) -> Result<(), ManifestError> {
-        if !(1..=Self::LONGEST_PIECE).contains(&self.piece_length) {
-            return Err(ManifestError::PieceLength(self.piece_length));
-        }
-        let pieces = self.checked_length()?.div_ceil(u64::from(self.piece_length));
+        let pieces = self.check_length()?.div_ceil(u64::from(self.piece_length));
         if u32::try_from(pieces).is_err() {
             return Err(ManifestError::TooManyPieces(pieces));
         }
@@ -68,8 +65,11 @@ impl Manifest {
         self.check_hard_links(&by_path)
     }
 
-    /// The bytes of all files and pads.
-    fn checked_length(&self) -> Result<u64, ManifestError> {
+    /// The bytes of all files and pads, where there is a piece length and they are not too many.
+    pub(super) fn check_length(&self) -> Result<u64, ManifestError> {
+        if !(1..=Self::LONGEST_PIECE).contains(&self.piece_length) {
+            return Err(ManifestError::PieceLength(self.piece_length));
+        }
         let total = self.entries.iter().try_fold(0_u64, |total, entry| match entry.extent() {
             Extent::Content(length) | Extent::Zeros(length) => total.checked_add(length),
             Extent::Nothing => Some(total),
