@@ -1,7 +1,9 @@
 //! Where it rests: the content of pieces, checked against their hashes as it arrives.
 
+mod depot;
 mod model;
 
+pub use depot::{Block, Depot, LONGEST_BLOCK, Passage, Word};
 pub use model::Model;
 
 use crate::metainfo::{Layout, PieceHashes, PieceIndex, TorrentId};
