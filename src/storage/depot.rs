@@ -1,0 +1,100 @@
+//! The seam between a driver and the place where content rests: block by block, and without ever waiting.
+
+use std::time::Duration;
+
+use super::{StorageError, Written};
+use crate::metainfo::{Layout, PieceHashes, PieceIndex, TorrentId};
+
+/// The longest block of a piece, in bytes: what one message carries of it.
+pub const LONGEST_BLOCK: usize = 1 << 20;
+
+/// One way of a piece in or out, from its first block to its last. The driver gives each a number of its own; two requests
+/// for the same piece are two passages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Passage(pub u64);
+
+/// A part of a piece on its way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Block {
+    /// On which way.
+    pub passage: Passage,
+    /// Of which piece.
+    pub torrent: TorrentId,
+    /// Of which piece.
+    pub piece: PieceIndex,
+    /// Where it begins in what travels of the piece (its content, without pads).
+    pub offset: u32,
+    /// Its length, at most [`LONGEST_BLOCK`].
+    pub length: u32,
+}
+
+/// What a depot has to say, in its own time.
+#[derive(Debug)]
+pub enum Word {
+    /// A block was read: the buffer begins with it. Or it could not be.
+    Read {
+        /// Which.
+        block: Block,
+        /// The buffer that was given for it; as long as the block or longer.
+        buffer: Vec<u8>,
+        /// Whether it worked.
+        result: Result<(), StorageError>,
+    },
+    /// A block's buffer is free again.
+    Taken {
+        /// The buffer.
+        buffer: Vec<u8>,
+    },
+    /// The last block of a passage was dealt with, and this became of the piece.
+    Arrived {
+        /// On which way it came.
+        passage: Passage,
+        /// What became of it; an error where it matches its hash and could not be kept.
+        result: Result<Written, StorageError>,
+    },
+    /// A torrent's output is in place, or could not be put there.
+    Closed {
+        /// Whose.
+        torrent: TorrentId,
+        /// How it went.
+        result: Result<(), StorageError>,
+    },
+}
+
+/// Holds the content of pieces for a driver, which moves blocks between it and the wire. No call waits for a disk: what takes
+/// time is answered later, by [`Depot::next`].
+pub trait Depot {
+    /// Gives a torrent its number: from now on it is asked for by `torrent`. Repeating it is harmless.
+    fn open(&mut self, torrent: TorrentId, name: &str, layout: &Layout);
+
+    /// Adds known hashes: those of the pieces from `first` on. Repeating it is harmless.
+    fn learn(&mut self, torrent: TorrentId, first: PieceIndex, hashes: &PieceHashes);
+
+    /// How many bytes of a piece travel, where there is such a piece. A piece of which none do still travels as one empty
+    /// block.
+    fn travels(&self, torrent: TorrentId, piece: PieceIndex) -> Option<u32>;
+
+    /// Reads a block of a held piece into the buffer; answered by [`Word::Read`]. Blocks of a passage are read in order.
+    fn read(&mut self, block: Block, buffer: Vec<u8>);
+
+    /// Takes a block that came, which the buffer begins with; answered by [`Word::Taken`], and after the last of the
+    /// passage by [`Word::Arrived`]. Blocks of a passage come in order and without gaps.
+    fn write(&mut self, block: Block, buffer: Vec<u8>);
+
+    /// Nothing more comes or is wanted on this way: its piece is given up, unless it is whole already. What is still
+    /// answered to it is of no interest.
+    fn forget(&mut self, passage: Passage);
+
+    /// Finishes a torrent of which every piece is held; answered by [`Word::Closed`]. Afterwards its output is whole and in
+    /// place.
+    fn close(&mut self, torrent: TorrentId);
+
+    /// What it has to say next.
+    fn next(&mut self) -> Option<Word>;
+
+    /// Whether it works on something, and so will have something to say without being asked.
+    fn is_busy(&self) -> bool;
+
+    /// Waits until it may have something to say, at most so long.
+    fn wait(&mut self, at_most: Duration);
+}
