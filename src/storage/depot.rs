@@ -24,7 +24,8 @@ pub struct Block {
     pub piece: PieceIndex,
     /// Where it begins in what travels of the piece (its content, without pads).
     pub offset: u32,
-    /// Its length, at most [`LONGEST_BLOCK`].
+    /// Its length, at most [`LONGEST_BLOCK`]. Where nobody knows it before the piece is read: [`LONGEST_BLOCK`] in what is
+    /// asked, and what it turned out to be in the answer.
     pub length: u32,
 }
 
@@ -35,12 +36,12 @@ pub enum Word {
     Read {
         /// Which.
         block: Block,
-        /// The buffer that was given for it; as long as the block or longer.
+        /// The buffer that was given for it, as long as the block or longer.
         buffer: Vec<u8>,
         /// Whether it worked.
         result: Result<(), StorageError>,
     },
-    /// A block's buffer is free again.
+    /// The buffer of a block that was written is free again.
     Taken {
         /// The buffer.
         buffer: Vec<u8>,
@@ -63,6 +64,9 @@ pub enum Word {
 
 /// Holds the content of pieces for a driver, which moves blocks between it and the wire. No call waits for a disk: what takes
 /// time is answered later, by [`Depot::next`].
+///
+/// The driver's buffers are few. Each that is handed over comes back in a word, whatever happened to its passage, and
+/// without the passage's next block having come.
 pub trait Depot {
     /// Gives a torrent its number: from now on it is asked for by `torrent`. Repeating it is harmless.
     fn open(&mut self, torrent: TorrentId, name: &str, layout: &Layout);
@@ -70,11 +74,14 @@ pub trait Depot {
     /// Adds known hashes: those of the pieces from `first` on. Repeating it is harmless.
     fn learn(&mut self, torrent: TorrentId, first: PieceIndex, hashes: &PieceHashes);
 
-    /// How many bytes of a piece travel, where there is such a piece. A piece of which none do still travels as one empty
-    /// block.
+    /// How many bytes of a piece travel, where that is known before they do: in blocks of [`LONGEST_BLOCK`], of which the last
+    /// may be shorter. A piece of which none do still travels as one empty block. Where it is not known, the piece travels
+    /// as one block, and [`Depot::write`] finds out whether it is as long as it should be.
     fn travels(&self, torrent: TorrentId, piece: PieceIndex) -> Option<u32>;
 
-    /// Reads a block of a held piece into the buffer; answered by [`Word::Read`]. Blocks of a passage are read in order.
+    /// Reads a block of a held piece into the buffer; answered by [`Word::Read`]. Blocks of a passage are asked for, and
+    /// answered, in order. The buffer is as long as the block or longer; only where nobody knows how long that is, the depot
+    /// makes it fit.
     fn read(&mut self, block: Block, buffer: Vec<u8>);
 
     /// Takes a block that came, which the buffer begins with; answered by [`Word::Taken`], and after the last of the
@@ -82,7 +89,7 @@ pub trait Depot {
     fn write(&mut self, block: Block, buffer: Vec<u8>);
 
     /// Nothing more comes or is wanted on this way: its piece is given up, unless it is whole already. What is still
-    /// answered to it is of no interest.
+    /// answered to it is of no interest, but for the buffers.
     fn forget(&mut self, passage: Passage);
 
     /// Finishes a torrent of which every piece is held; answered by [`Word::Closed`]. Afterwards its output is whole and in
@@ -95,6 +102,6 @@ pub trait Depot {
     /// Whether it works on something, and so will have something to say without being asked.
     fn is_busy(&self) -> bool;
 
-    /// Waits until it may have something to say, at most so long.
+    /// Waits until it may have something to say, at most so long. Called while it is busy.
     fn wait(&mut self, at_most: Duration);
 }
