@@ -3,7 +3,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 
-use super::{Block, Depot, LONGEST_BLOCK, Passage, Storage, StorageError, Word, Written};
+use super::{Block, Depot, LONGEST_BLOCK, Passage, Storage, StorageError, Word};
 use crate::metainfo::{Layout, PieceHashes, PieceIndex, TorrentId};
 
 /// Does all that it is asked at once, in the caller's thread. For storages in memory, whose pieces are small.
@@ -101,7 +101,7 @@ impl<S: Storage> Depot for Immediate<S> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Model;
+    use super::super::{Model, Written};
     use super::*;
     use crate::metainfo::Bitfield;
 
