@@ -1,9 +1,11 @@
 //! Where it rests: the content of pieces, checked against their hashes as it arrives.
 
 mod depot;
+mod immediate;
 mod model;
 
-pub use depot::{Block, Depot, LONGEST_BLOCK, Passage, Word};
+pub use depot::{Block, Depot, Failure, FailureKind, LONGEST_BLOCK, Offer, OwnWord, Passage, Word};
+pub use immediate::Immediate;
 pub use model::Model;
 
 use crate::metainfo::{Layout, PieceHashes, PieceIndex, TorrentId};
@@ -48,6 +50,11 @@ pub trait Storage {
 
     /// Adds known hashes: those of the pieces from `first` on. Repeating it is harmless.
     fn learn(&mut self, torrent: TorrentId, first: PieceIndex, hashes: &PieceHashes);
+
+    /// How long a piece is, where that is known before its content has come.
+    fn length(&self, _torrent: TorrentId, _piece: PieceIndex) -> Option<u32> {
+        None
+    }
 
     /// Appends a held piece's content to `into`.
     ///
