@@ -129,3 +129,45 @@ fn tell(output: &Path, metainfo: &Metainfo, empty_folders: &[TreePath]) {
         say(format_args!("left out, for a .torrent has no place for them: {folders} ({}{more})", names.join(", ")));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use clap::Parser;
+
+    use super::*;
+    use crate::cli::{Cli, Command, TorrentCommand};
+
+    fn args(path: &Path) -> CreateArgs {
+        let line = ["tema3".as_ref(), "torrent".as_ref(), "create".as_ref(), path.as_os_str()];
+        match Cli::try_parse_from(line).unwrap().command {
+            Some(Command::Torrent(torrent)) => match torrent.command {
+                TorrentCommand::Create(args) => args,
+                other => panic!("{other:?}"),
+            },
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn what_changes_after_it_was_listed_is_told_by_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().join("tree");
+        let file = root.join("file");
+        fs::create_dir(&root).unwrap();
+        fs::write(&file, [7; 50_000]).unwrap();
+        let tree = walk(&root).unwrap();
+        let manifest = Manifest::arrange(Fitted::of(&tree).unwrap().entries, None).unwrap();
+        assert_eq!(hash(&manifest, &root).unwrap().len(), 4);
+        assert!(check_unchanged(&tree, &args(&root)).is_ok());
+
+        fs::write(&file, [7; 40_000]).unwrap();
+        assert!(matches!(hash(&manifest, &root), Err(Trouble::Changed(path)) if path == file));
+        fs::write(&file, [7; 60_000]).unwrap();
+        assert!(matches!(check_unchanged(&tree, &args(&root)), Err(Trouble::Changed(path)) if path == file));
+        fs::remove_file(&file).unwrap();
+        assert!(matches!(hash(&manifest, &root), Err(Trouble::Io { path, .. }) if path == file));
+        assert!(matches!(check_unchanged(&tree, &args(&root)), Err(Trouble::Changed(_))));
+    }
+}
