@@ -162,16 +162,17 @@ mod tests {
         digests
     }
 
-    const MANY: [Extent; 9] = [
+    const MANY: [Extent; 10] = [
         Extent::Content(70_001),
         Extent::Content(0),
         Extent::Zeros(9_999),
         Extent::Content(4),
+        Extent::Zeros(100),
         Extent::Content(5_000),
-        Extent::Nothing,
-        Extent::Zeros(4_996),
+        Extent::Zeros(4_896),
         Extent::Content(700_123),
         Extent::Zeros(9_000),
+        Extent::Nothing,
     ];
 
     #[test]
