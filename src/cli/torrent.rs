@@ -37,7 +37,7 @@ pub struct CreateArgs {
     /// File or folder to share
     #[arg(value_name = "PATH")]
     pub path: PathBuf,
-    /// Where to write the .torrent [default: <name of PATH>.torrent here]
+    /// Where to write the .torrent [default: NAME.torrent here, where PATH is called NAME]
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
     /// Length of a piece, a power of two: 256K or 4M [default: what gives at most 2,000 pieces, from 16K to 16M]
