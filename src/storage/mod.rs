@@ -2,9 +2,11 @@
 
 mod depot;
 mod model;
+mod walk;
 
 pub use depot::{Block, Depot, LONGEST_BLOCK, Passage, Word};
 pub use model::Model;
+pub use walk::{WalkError, place_of, walk};
 
 use crate::metainfo::{Layout, PieceHashes, PieceIndex, TorrentId};
 
