@@ -2,6 +2,7 @@
 
 mod depot;
 mod model;
+pub mod source;
 mod walk;
 
 pub use depot::{Block, Depot, LONGEST_BLOCK, Passage, Word};
