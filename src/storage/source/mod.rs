@@ -1,14 +1,18 @@
 //! What an origin reads: which sources it sees, what lies in them, and the pieces that they are made of.
 //!
-//! A [`View`] is what this rank sees, [`Merged`] what all of them see together. [`Source`] reads pieces from disk.
+//! A [`View`] is what this rank sees, [`Merged`] what all of them see together. [`Source`] reads pieces
+//! from disk, and [`Supply`] each of them once.
 
 mod conflict;
+mod lookup;
 mod merged;
 mod open_files;
+mod piece_cache;
 mod roots;
 mod source_error;
 #[cfg(test)]
 mod stories;
+mod supply;
 mod throttle;
 mod view;
 
@@ -32,9 +36,12 @@ use self::throttle::Throttle;
 use crate::metainfo::{Entry, Manifest, Modified, Node, PieceIndex, PieceMap, Span};
 
 pub use conflict::{Conflict, Difference};
+pub use lookup::{Held, Lookup, Vacancy};
 pub use merged::Merged;
+pub use piece_cache::{Keep, PieceCache};
 pub use roots::Roots;
 pub use source_error::{FileState, Found, SourceError};
+pub use supply::{BlockCounts, Supply};
 pub use view::{Identity, Look, View, ViewError};
 
 /// Reads the pieces of a tree from disk, for several threads at once, which do the waiting.
@@ -158,7 +165,7 @@ impl Source {
     }
 
     /// Fills `into` with what begins at `offset` in a file.
-    pub(super) fn read_part(&self, entry: usize, offset: u64, into: &mut [u8]) -> Result<(), SourceError> {
+    fn read_part(&self, entry: usize, offset: u64, into: &mut [u8]) -> Result<(), SourceError> {
         let file = self.file(entry, offset..offset + into.len() as u64)?;
         let read = self.read_from(&file, offset, into).map_err(|error| self.refused(entry, error));
         // A file that ends too early has changed: better said so.
