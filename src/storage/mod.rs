@@ -1,12 +1,16 @@
 //! Where it rests: the content of pieces, checked against their hashes as it arrives.
 
 mod depot;
+mod hashing;
 mod model;
+mod plain_file;
 pub mod source;
 mod walk;
 
 pub use depot::{Block, Depot, LONGEST_BLOCK, Passage, Word};
+pub use hashing::{PieceDigest, UnreadPiece, hash_pieces};
 pub use model::Model;
+pub use plain_file::open_plain_file;
 pub use walk::{WalkError, place_of, walk};
 
 use crate::metainfo::{Layout, PieceHashes, PieceIndex, TorrentId};

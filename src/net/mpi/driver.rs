@@ -267,6 +267,8 @@ impl<'a> Driver<'a> {
             }
             Decision::Learn { torrent, first, hashes } => self.storage.learn(torrent, first, &hashes),
             Decision::Close { torrent } => self.close(torrent),
+            Decision::Copy { to: (torrent, piece), .. } => self.heard.push_back(Event::Lacking { torrent, piece }),
+            Decision::Convene { .. } | Decision::Succeed { .. } => {}
             Decision::Drain => self.stage = Stage::Draining { since: Instant::now() },
             Decision::Tell(observed) => (self.observer)(self.now, &observed),
         }

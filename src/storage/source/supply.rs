@@ -7,6 +7,8 @@ use sha1::{Digest, Sha1};
 
 use super::{Held, Keep, Lookup, PieceCache, Source, SourceError, Vacancy};
 use crate::metainfo::{PieceIndex, PieceMap};
+use crate::storage::PieceDigest;
+use crate::storage::hashing::hash_zeros;
 
 /// Reads pieces for those who hash and those who send them, and keeps what is still to be sent or asked for again. Threads
 /// share one; each does its own reading, hashing and waiting.
@@ -51,8 +53,8 @@ impl Supply {
     ///
     /// # Errors
     /// Where a file changed or cannot be read.
-    pub fn hash(&self, piece: PieceIndex, keep: Keep, patience: Duration) -> Result<Option<[u8; 20]>, SourceError> {
-        let mut digest = PieceDigest::default();
+    pub fn hash(&self, piece: PieceIndex, keep: Keep, patience: Duration) -> Result<Option<PieceDigest>, SourceError> {
+        let mut digest = Hasher::default();
         if self.source.map().content_length(piece) > 0 {
             match self.cache.find(piece, keep, patience) {
                 Lookup::Held(held) => digest.add_all(self.source.map(), piece, &held),
@@ -135,13 +137,13 @@ impl Supply {
 
 /// The hash of a piece in the making: of its content, and of zeros wherever there is none.
 #[derive(Default)]
-struct PieceDigest {
+struct Hasher {
     sha1: Sha1,
     /// How much of the piece is hashed.
     at: u32,
 }
 
-impl PieceDigest {
+impl Hasher {
     /// Adds content at its place.
     fn add(&mut self, place: u32, content: &[u8]) {
         self.skip_to(place);
@@ -159,19 +161,14 @@ impl PieceDigest {
         }
     }
 
-    fn finish(mut self, length: u32) -> [u8; 20] {
+    fn finish(mut self, length: u32) -> PieceDigest {
         self.skip_to(length);
         self.sha1.finalize().into()
     }
 
     fn skip_to(&mut self, place: u32) {
-        static ZEROS: [u8; 1 << 14] = [0; 1 << 14];
-
-        while self.at < place {
-            let zeros = ZEROS.len().min((place - self.at) as usize);
-            self.sha1.update(&ZEROS[..zeros]);
-            self.at += zeros as u32;
-        }
+        hash_zeros(&mut self.sha1, place - self.at);
+        self.at = place;
     }
 }
 
@@ -211,7 +208,7 @@ mod tests {
         (folder, Supply::new(source, budget))
     }
 
-    fn hash(supply: &Supply, piece: u32) -> Option<[u8; 20]> {
+    fn hash(supply: &Supply, piece: u32) -> Option<PieceDigest> {
         supply.hash(PieceIndex(piece), Keep::UntilSent, Duration::ZERO).unwrap()
     }
 
@@ -221,7 +218,7 @@ mod tests {
         into
     }
 
-    fn sha1(parts: &[&[u8]]) -> Option<[u8; 20]> {
+    fn sha1(parts: &[&[u8]]) -> Option<PieceDigest> {
         Some(Sha1::digest(parts.concat()).into())
     }
 
