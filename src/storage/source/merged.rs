@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 
 use super::{Conflict, Difference};
-use crate::metainfo::{Entry, Node, TreePath};
+use crate::metainfo::{Entry, Manifest, ManifestError, Node, TreePath};
 
 /// The union of what some ranks listed, and who can read what of it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -52,6 +52,21 @@ impl Merged {
         Ok(merged)
     }
 
+    /// The manifest of all, pieces as long as asked for, else as their size wants; the files of a piece are such that the
+    /// same ranks can read them all.
+    ///
+    /// # Errors
+    /// Where the whole is too large to be shared.
+    pub fn arrange(self, piece_length: Option<u32>) -> Result<Manifest, ManifestError> {
+        let group = |at: usize| match &self.entries[at].node {
+            // It goes with its file, which has to come before it.
+            Node::HardLink { to } => self.group(to).unwrap_or_default(),
+            _ => self.groups[at],
+        };
+        let groups: Vec<_> = (0..self.entries.len()).map(group).collect();
+        Manifest::arrange_apart(groups.into_iter().zip(self.entries).collect(), piece_length)
+    }
+
     /// Which ranks can read an entry, lowest first; none where there is no such entry.
     #[must_use]
     pub fn readers(&self, path: &TreePath) -> &[u32] {
@@ -59,8 +74,7 @@ impl Merged {
     }
 
     /// The same number for entries that the same ranks can read.
-    #[must_use]
-    pub fn group(&self, path: &TreePath) -> Option<usize> {
+    fn group(&self, path: &TreePath) -> Option<usize> {
         let at = self.entries.binary_search_by(|entry| entry.path.cmp(path)).ok()?;
         Some(self.groups[at])
     }
@@ -83,14 +97,23 @@ fn agreed(same: &[Listed<'_>]) -> Result<Entry, Conflict> {
 }
 
 impl<'a> Listed<'a> {
-    /// The entry; for another name of a file, that file under this name.
     fn resolved(&self) -> Cow<'a, Entry> {
-        let Node::HardLink { to } = &self.entry.node else { return Cow::Borrowed(self.entry) };
-        match self.among.binary_search_by(|entry| entry.path.cmp(to)) {
-            Ok(at) => Cow::Owned(Entry { path: self.entry.path.clone(), ..self.among[at].clone() }),
-            Err(_) => Cow::Borrowed(self.entry),
-        }
+        resolved(self.entry, self.among)
     }
+}
+
+/// An entry of a listing that is in the order of its paths; for another name of a file, that file under this name.
+pub(super) fn resolved<'a>(entry: &'a Entry, listing: &[Entry]) -> Cow<'a, Entry> {
+    let Node::HardLink { to } = &entry.node else { return Cow::Borrowed(entry) };
+    match find(listing, to) {
+        Some(file) => Cow::Owned(Entry { path: entry.path.clone(), ..file.clone() }),
+        None => Cow::Borrowed(entry),
+    }
+}
+
+/// What is listed under a path.
+pub(super) fn find<'a>(listing: &'a [Entry], path: &TreePath) -> Option<&'a Entry> {
+    listing.binary_search_by(|entry| entry.path.cmp(path)).ok().map(|at| &listing[at])
 }
 
 #[cfg(test)]

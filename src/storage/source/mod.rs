@@ -1,6 +1,6 @@
 //! What an origin reads: which sources it sees, what lies in them, and the pieces that they are made of.
 //!
-//! A [`View`] is what this rank sees, [`Merged`] what all of them see together. [`Source`] reads pieces
+//! A [`View`] is what this rank sees, [`Merged`] what all of them see together, [`Readers`] who sees what of it. [`Source`] reads pieces
 //! from disk, and [`Supply`] each of them once.
 
 mod conflict;
@@ -8,6 +8,7 @@ mod lookup;
 mod merged;
 mod open_files;
 mod piece_cache;
+mod readers;
 mod roots;
 mod source_error;
 #[cfg(test)]
@@ -39,6 +40,7 @@ pub use conflict::{Conflict, Difference};
 pub use lookup::{Held, Lookup, Vacancy};
 pub use merged::Merged;
 pub use piece_cache::{Keep, PieceCache};
+pub use readers::Readers;
 pub use roots::Roots;
 pub use source_error::{FileState, Found, SourceError};
 pub use supply::{BlockCounts, Supply};
@@ -49,8 +51,8 @@ pub use view::{Identity, Look, View, ViewError};
 /// A file is compared with what the manifest says of it when it is opened, and again after each read: what was read before
 /// counts only if the length and the time of the last change are still the same. Where the manifest knows no time (a
 /// `.torrent`), the one that is found first has to stay. Three things stay unseen: content that is changed and given its old
-/// time back; a second change within one tick of the file system's clock (a few milliseconds) before the listing and after
-/// it; and a file whose name goes to another while it is open, which is read on as it was listed.
+/// time back; a change so soon after one before the listing that the file system's clock did not tick in between (a few
+/// milliseconds); and that the name of an open file goes to another, for the file is read on as it was listed.
 #[derive(Debug)]
 pub struct Source {
     manifest: Arc<Manifest>,
@@ -58,7 +60,7 @@ pub struct Source {
     files: OpenFiles,
     /// When files were last changed of which the manifest does not say it, by place in the manifest.
     first_seen: Mutex<HashMap<usize, Modified>>,
-    readers: Sharing,
+    sharing: Sharing,
     throttle: Option<Throttle>,
     bytes_read: AtomicU64,
 }
@@ -81,13 +83,13 @@ const ANNOUNCED: u64 = 1 << 19;
 impl Source {
     /// The source of these trees, as the manifest lists them; with a limit, at most so many bytes are read a second.
     #[must_use]
-    pub fn new(roots: Roots, manifest: Arc<Manifest>, readers: Sharing, limit: Option<NonZero<u64>>) -> Self {
+    pub fn new(roots: Roots, manifest: Arc<Manifest>, sharing: Sharing, limit: Option<NonZero<u64>>) -> Self {
         Self {
             map: manifest.piece_map(),
             manifest,
             files: OpenFiles::new(roots),
             first_seen: Mutex::default(),
-            readers,
+            sharing,
             throttle: limit.map(|rate| Throttle::new(rate, Instant::now())),
             bytes_read: AtomicU64::new(0),
         }
@@ -147,7 +149,7 @@ impl Source {
     /// # Errors
     /// Where a file changed or cannot be opened.
     pub fn fetch_ahead(&self, piece: PieceIndex) -> Result<(), SourceError> {
-        if self.readers == Sharing::Alone {
+        if self.sharing == Sharing::Alone {
             return Ok(());
         }
         for Span { entry, offset, length, .. } in self.map.spans(piece) {
@@ -208,7 +210,7 @@ impl Source {
         let file = Arc::new(file.map_err(|error| self.not_opened(entry, error))?);
         self.check(entry, &file)?;
         if range.end - range.start < self.length(entry) {
-            let advice = match self.readers {
+            let advice = match self.sharing {
                 Sharing::Alone => Advice::Sequential,
                 Sharing::Shared => Advice::Random,
             };
