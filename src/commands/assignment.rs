@@ -14,6 +14,7 @@ use crate::net::record::Recorded;
 use crate::net::shaping::Limits;
 use crate::protocol::{Catalog, Config, Incarnation, Member, Node, Outcome, Patience, Policy, Rank, TRACKER};
 use crate::report::{Explain, Names, Observer, Observers, Progress, SummaryText};
+use crate::storage::Immediate;
 
 /// A tracker and two clients: less is no swarm.
 const FEWEST_RANKS: u32 = 3;
@@ -96,9 +97,9 @@ fn take_part(args: &AssignmentArgs, mut world: World) -> ! {
         ending.observe(observed);
         observers.observe(now, observed);
     };
-    let mut storage = Naming { storage, names };
+    let mut depot = Immediate::new(Naming { storage, names });
     let options = options(args, rank);
-    let mut drive = |node: &mut dyn Node| world.drive(node, &mut storage, &mut observer, &options);
+    let mut drive = |node: &mut dyn Node| world.drive(node, &mut depot, &mut observer, &options);
     let (driven, record_failure) = match record {
         None => (drive(&mut Member::new(config, catalog)), None),
         Some(record) => {

@@ -24,7 +24,8 @@ pub struct Block {
     pub piece: PieceIndex,
     /// Where it begins in what travels of the piece (its content, without pads).
     pub offset: u32,
-    /// Its length, at most [`LONGEST_BLOCK`].
+    /// Its length, at most [`LONGEST_BLOCK`]. Where nobody knows it before the piece is read: [`LONGEST_BLOCK`] in what is
+    /// asked, and what it turned out to be in the answer.
     pub length: u32,
 }
 
@@ -35,12 +36,12 @@ pub enum Word {
     Read {
         /// Which.
         block: Block,
-        /// The buffer that was given for it; as long as the block or longer.
+        /// The buffer that was given for it, as long as the block or longer.
         buffer: Vec<u8>,
         /// Whether it worked.
         result: Result<(), StorageError>,
     },
-    /// A block's buffer is free again.
+    /// The buffer of a block that was written is free again.
     Taken {
         /// The buffer.
         buffer: Vec<u8>,
@@ -59,10 +60,87 @@ pub enum Word {
         /// How it went.
         result: Result<(), StorageError>,
     },
+    /// Something that no call asked for.
+    Own(OwnWord),
+}
+
+/// What a depot says of its own accord, because it looks for what it has and for what there is to be had.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum OwnWord {
+    /// It has heard of hashes, as [`Depot::learn`] told it, and is going to look whether it has the content of these pieces.
+    /// Said once for each call of `learn`, by a depot that looks.
+    Learnt {
+        /// Whose hashes.
+        torrent: TorrentId,
+        /// The piece of the first.
+        first: PieceIndex,
+        /// How many there were.
+        count: u32,
+        /// The pieces that it looks at, in order; [`OwnWord::Held`] or [`OwnWord::Lacking`] follows for each.
+        here: Vec<PieceIndex>,
+    },
+    /// A piece was found, or copied, and matches its hash.
+    Held {
+        /// Whose.
+        torrent: TorrentId,
+        /// Which.
+        piece: PieceIndex,
+    },
+    /// A piece is not here after all, or could not be copied.
+    Lacking {
+        /// Whose.
+        torrent: TorrentId,
+        /// Which.
+        piece: PieceIndex,
+    },
+    /// It has come to hold all of a torrent.
+    Offer(Offer),
+    /// It has come to want these torrents, each named once.
+    Want(Vec<String>),
+    /// It will neither offer nor want anything more.
+    AllOffered,
+    /// It cannot go on, and nobody can without it.
+    GiveUp(Failure),
+}
+
+/// A torrent that a depot has come to hold.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Offer {
+    /// Its name.
+    pub name: String,
+    /// How it is cut.
+    pub layout: Layout,
+    /// The hashes of all its pieces.
+    pub hashes: PieceHashes,
+    /// The ranks that are going to download it, lowest first.
+    pub takers: Vec<u32>,
+}
+
+/// Why a depot cannot go on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// What kind of thing went wrong.
+    pub kind: FailureKind,
+    /// What is wrong, where, and what to do.
+    pub reason: String,
+}
+
+/// What kind of thing went wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FailureKind {
+    /// What was asked for cannot be done.
+    Input,
+    /// A disk or a file system refuses.
+    Disk,
+    /// Content is not what it was said to be, or changes.
+    Integrity,
 }
 
 /// Holds the content of pieces for a driver, which moves blocks between it and the wire. No call waits for a disk: what takes
 /// time is answered later, by [`Depot::next`].
+///
+/// The driver's buffers are few. Each that is handed over comes back in a word, whatever happened to its passage, and
+/// without the passage's next block having come.
 pub trait Depot {
     /// Gives a torrent its number: from now on it is asked for by `torrent`. Repeating it is harmless.
     fn open(&mut self, torrent: TorrentId, name: &str, layout: &Layout);
@@ -70,11 +148,14 @@ pub trait Depot {
     /// Adds known hashes: those of the pieces from `first` on. Repeating it is harmless.
     fn learn(&mut self, torrent: TorrentId, first: PieceIndex, hashes: &PieceHashes);
 
-    /// How many bytes of a piece travel, where there is such a piece. A piece of which none do still travels as one empty
-    /// block.
+    /// How many bytes of a piece travel, where that is known before they do: in blocks of [`LONGEST_BLOCK`], of which the last
+    /// may be shorter. A piece of which none do still travels as one empty block. Where it is not known, the piece travels
+    /// as one block, and [`Depot::write`] finds out whether it is as long as it should be.
     fn travels(&self, torrent: TorrentId, piece: PieceIndex) -> Option<u32>;
 
-    /// Reads a block of a held piece into the buffer; answered by [`Word::Read`]. Blocks of a passage are read in order.
+    /// Reads a block of a held piece into the buffer; answered by [`Word::Read`]. Blocks of a passage are asked for, and
+    /// answered, in order. The buffer is as long as the block or longer; only where nobody knows how long that is, the depot
+    /// makes it fit.
     fn read(&mut self, block: Block, buffer: Vec<u8>);
 
     /// Takes a block that came, which the buffer begins with; answered by [`Word::Taken`], and after the last of the
@@ -82,8 +163,23 @@ pub trait Depot {
     fn write(&mut self, block: Block, buffer: Vec<u8>);
 
     /// Nothing more comes or is wanted on this way: its piece is given up, unless it is whole already. What is still
-    /// answered to it is of no interest.
+    /// answered to it is of no interest, but for the buffers.
     fn forget(&mut self, passage: Passage);
+
+    /// Makes a piece out of another with the same hash, which is held; answered by [`OwnWord::Held`] or
+    /// [`OwnWord::Lacking`].
+    fn copy(&mut self, from: (TorrentId, PieceIndex), to: (TorrentId, PieceIndex));
+
+    /// All ranks have come, and this is what each said of itself, by rank. A depot that has nothing to find out has nothing
+    /// to do.
+    fn convene(&mut self, _cards: &[(u32, &[u8])]) {}
+
+    /// A rank was given up: what it was to do is for others now. A depot that does nothing for others has nothing to do.
+    fn succeed(&mut self, _rank: u32) {}
+
+    /// The run ends, and nothing more is asked for: what is here is to be kept for another run. Until it is, the depot is
+    /// busy.
+    fn settle(&mut self) {}
 
     /// Finishes a torrent of which every piece is held; answered by [`Word::Closed`]. Afterwards its output is whole and in
     /// place.
@@ -95,6 +191,6 @@ pub trait Depot {
     /// Whether it works on something, and so will have something to say without being asked.
     fn is_busy(&self) -> bool;
 
-    /// Waits until it may have something to say, at most so long.
+    /// Waits until it may have something to say, at most so long. Called while it is busy.
     fn wait(&mut self, at_most: Duration);
 }

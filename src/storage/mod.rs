@@ -2,13 +2,15 @@
 
 mod depot;
 mod hashing;
+mod immediate;
 mod model;
 mod plain_file;
 pub mod source;
 mod walk;
 
-pub use depot::{Block, Depot, LONGEST_BLOCK, Passage, Word};
+pub use depot::{Block, Depot, Failure, FailureKind, LONGEST_BLOCK, Offer, OwnWord, Passage, Word};
 pub use hashing::{PieceDigest, UnreadPiece, hash_pieces};
+pub use immediate::Immediate;
 pub use model::Model;
 pub use plain_file::open_plain_file;
 pub use walk::{WalkError, place_of, walk};
@@ -55,6 +57,11 @@ pub trait Storage {
 
     /// Adds known hashes: those of the pieces from `first` on. Repeating it is harmless.
     fn learn(&mut self, torrent: TorrentId, first: PieceIndex, hashes: &PieceHashes);
+
+    /// How long a piece is, where that is known before its content has come.
+    fn length(&self, _torrent: TorrentId, _piece: PieceIndex) -> Option<u32> {
+        None
+    }
 
     /// Appends a held piece's content to `into`.
     ///

@@ -57,9 +57,13 @@ impl Model {
         self.kept.len() - 1
     }
 
-    fn kept(&mut self, torrent: TorrentId) -> Option<&mut Kept> {
+    fn index(&self, torrent: TorrentId) -> Option<usize> {
         let at = self.numbers.binary_search_by_key(&torrent, |&(number, _)| number).ok()?;
-        Some(&mut self.kept[self.numbers[at].1])
+        Some(self.numbers[at].1)
+    }
+
+    fn kept(&mut self, torrent: TorrentId) -> Option<&mut Kept> {
+        self.index(torrent).map(|index| &mut self.kept[index])
     }
 }
 
@@ -83,6 +87,11 @@ impl Storage for Model {
         for (digest, hash) in kept.digests.iter_mut().skip(first.as_usize()).zip(hashes.iter()) {
             *digest = hash.try_into().ok();
         }
+    }
+
+    fn length(&self, torrent: TorrentId, piece: PieceIndex) -> Option<u32> {
+        let layout = self.kept[self.index(torrent)?].layout;
+        layout.contains(piece).then_some(layout.piece_length)
     }
 
     fn read(&mut self, torrent: TorrentId, piece: PieceIndex, into: &mut Vec<u8>) -> Result<(), StorageError> {

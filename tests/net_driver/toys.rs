@@ -8,7 +8,7 @@ use tema3::net::shaping::Limits;
 use tema3::protocol::{
     Body, Decision, Ending, Event, Incarnation, Message, Node, Outbox, Outcome, Rank, StopCause, TRACKER, Term, Time,
 };
-use tema3::storage::{Storage, StorageError, Written};
+use tema3::storage::{Immediate, Storage, StorageError, Written};
 
 use super::stories::{Faulty, Flood, Foreign, Order, Parked, Ring, Story, ToSelf, Until};
 
@@ -52,7 +52,7 @@ pub(crate) fn play(story: &str) -> ! {
 
 fn run(mut world: World, story: impl Story, length: usize, options: &Options) -> ! {
     let mut toy = Toy { me: world.rank(), size: world.size(), story, stage: Stage::Playing, arrived: 0 };
-    let result = world.drive(&mut toy, &mut MadeUp { length }, &mut |_, _| {}, options);
+    let result = world.drive(&mut toy, &mut Immediate::new(MadeUp { length }), &mut |_, _| {}, options);
     match result {
         Ok(_) => world.finalize(toy.story.code()),
         Err(error) => {

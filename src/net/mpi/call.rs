@@ -36,6 +36,13 @@ pub(super) struct Probed {
     pub(super) length: Option<usize>,
 }
 
+/// Of which messages to look for one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Tags {
+    Any,
+    Only(c_int),
+}
+
 /// What became of a transfer at once.
 pub(super) enum Begun {
     /// It is over, and how.
@@ -86,23 +93,27 @@ impl Comm {
         Ok((rank as u32, size as u32))
     }
 
-    /// Looks whether a message has come, and takes it out of MPI's queue. Where there is nothing it looks twice: the first
+    /// Looks whether such a message has come, and takes it out of MPI's queue. Where there is nothing it looks twice: the first
     /// look may only have brought in what the second finds (Open MPI 4.1), and the rank is about to sleep.
-    pub(super) fn probe(&self) -> Result<Option<Probed>, MpiError> {
-        Ok(match self.probe_once()? {
-            None => self.probe_once()?,
+    pub(super) fn probe(&self, tags: Tags) -> Result<Option<Probed>, MpiError> {
+        Ok(match self.probe_once(tags)? {
+            None => self.probe_once(tags)?,
             found => found,
         })
     }
 
-    fn probe_once(&self) -> Result<Option<Probed>, MpiError> {
+    fn probe_once(&self, tags: Tags) -> Result<Option<Probed>, MpiError> {
         let (mut flag, mut length) = (0, 0);
         let mut message = MaybeUninit::uninit();
         let mut status = MaybeUninit::<ffi::MPI_Status>::uninit();
         // SAFETY: all results go to live places; `message` and `status` are read only where the flag says that MPI has
         // written them.
         let (message, status) = unsafe {
-            let (source, tag) = (ffi::RSMPI_ANY_SOURCE, ffi::RSMPI_ANY_TAG);
+            let source = ffi::RSMPI_ANY_SOURCE;
+            let tag = match tags {
+                Tags::Any => ffi::RSMPI_ANY_TAG,
+                Tags::Only(tag) => tag,
+            };
             let code = ffi::MPI_Improbe(source, tag, self.raw, &mut flag, message.as_mut_ptr(), status.as_mut_ptr());
             check("MPI_Improbe", code)?;
             if flag == 0 {
@@ -128,12 +139,12 @@ impl Comm {
         Pending { request: unsafe { request.assume_init() }, buffer: ManuallyDrop::new(buffer) }.test("MPI_Imrecv")
     }
 
-    /// Sends the whole buffer.
-    pub(super) fn send(&self, buffer: Vec<u8>, to: Rank, tag: c_int) -> Result<Begun, MpiError> {
-        let (pointer, count) = (buffer.as_ptr().cast(), count(buffer.len()));
+    /// Sends the buffer's first `length` bytes.
+    pub(super) fn send(&self, buffer: Vec<u8>, length: usize, to: Rank, tag: c_int) -> Result<Begun, MpiError> {
+        let (pointer, count) = (buffer[..length].as_ptr().cast(), count(length));
         let mut request = MaybeUninit::uninit();
-        // SAFETY: `pointer` and `count` are the buffer's own; it stays where it is, and is written by nobody, until
-        // `Begun` gives it back.
+        // SAFETY: the slice above proves that the memory is there; it stays where it is, and is written by nobody, until
+        // `Begun` gives the buffer back.
         let code =
             unsafe { ffi::MPI_Isend(pointer, count, self.byte, to.0 as c_int, tag, self.raw, request.as_mut_ptr()) };
         check("MPI_Isend", code)?;

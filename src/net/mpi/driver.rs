@@ -8,14 +8,17 @@ use log::{debug, info, warn};
 
 use super::backoff::{Backoff, Prospect, Rest};
 use super::call::Comm;
-use super::incoming::{Arrived, Incoming, LONGEST_BLOCK};
-use super::outgoing::{CONTROL, Outgoing, Parcel};
+use super::incoming::{Arrived, Incoming};
+use super::outgoing::{CONTROL, Outgoing};
+use super::passages::Passages;
+use super::pool::Pool;
+use super::sending::Sending;
 use super::{NetError, Observer, Options};
-use crate::metainfo::{PieceIndex, TorrentId};
+use crate::metainfo::TorrentId;
 use crate::net::codec;
 use crate::net::excerpt::start_of;
-use crate::protocol::{Arrival, Decision, Event, Message, Node, Outbox, Rank, Slot, StopCause, Time, Traffic};
-use crate::storage::{Storage, Written};
+use crate::protocol::{Event, Node, Outbox, Rank, Slot, StopCause, Time, Traffic};
+use crate::storage::Depot;
 
 /// Arrivals that are handled before sends and timeouts are looked at again.
 const BATCH: usize = 256;
@@ -23,36 +26,45 @@ const BATCH: usize = 256;
 /// With nothing outstanding, an answer that the driver does not know of (the tracker's) is still awaited for so long.
 const ANSWER_AWAITED: Duration = Duration::from_millis(20);
 
-/// How long sends may stand still before the driver leaves without them: their receivers are gone.
+/// How long sends may stand still before the driver leaves without them, since their receivers are gone; and how long the
+/// depot may say nothing.
 const STANDSTILL: Duration = Duration::from_secs(2);
+
+/// Blocks that may be on their way to one rank, where there is memory for so many.
+const MOST_TO_ONE: usize = 8;
 
 /// Where a run stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Stage {
+pub(super) enum Stage {
     Running,
-    /// The node wants to hear when all has left.
+    /// The node wants to hear when all has left and the depot rests.
     Draining {
-        since: Instant,
+        since: Time,
     },
 }
 
 /// One rank's run.
 pub(super) struct Driver<'a> {
-    me: Rank,
-    size: u32,
-    storage: &'a mut dyn Storage,
-    observer: &'a mut Observer<'a>,
+    pub(super) me: Rank,
+    pub(super) size: u32,
+    pub(super) depot: &'a mut dyn Depot,
+    pub(super) depot_spoke_at: Time,
+    pub(super) observer: &'a mut Observer<'a>,
     started: Instant,
-    now: Time,
-    incoming: Incoming<'a>,
-    outgoing: Outgoing<'a>,
-    /// What the node is to hear and did not come over MPI.
-    heard: VecDeque<Event>,
+    pub(super) now: Time,
+    pub(super) incoming: Incoming<'a>,
+    pub(super) outgoing: Outgoing<'a>,
+    /// The buffers of blocks, in and out.
+    pub(super) pool: Pool,
+    pub(super) passages: Passages,
+    pub(super) sending: Sending,
+    pub(super) passages_so_far: u64,
+    /// What the node is to hear next.
+    pub(super) heard: VecDeque<Event>,
     outbox: Outbox,
     /// What its torrents are called, for the log.
-    names: HashMap<TorrentId, String>,
-    expected: HashMap<(Rank, Slot), (TorrentId, PieceIndex)>,
-    stage: Stage,
+    pub(super) names: HashMap<TorrentId, String>,
+    pub(super) stage: Stage,
     stop_signal: &'a AtomicBool,
     time_limit: Option<Time>,
     backoff: Backoff,
@@ -63,24 +75,30 @@ impl<'a> Driver<'a> {
     pub(super) fn new(
         comm: &'a Comm,
         (me, size): (Rank, u32),
-        storage: &'a mut dyn Storage,
+        depot: &'a mut dyn Depot,
         observer: &'a mut Observer<'a>,
         stop_signal: &'a AtomicBool,
         options: &'a Options,
     ) -> Self {
+        let pool = Pool::new(options.memory);
+        let most_to_one = (pool.most_of_one() / 2).clamp(1, MOST_TO_ONE);
         Self {
             me,
             size,
-            storage,
+            depot,
+            depot_spoke_at: Time::ZERO,
             observer,
             started: Instant::now(),
             now: Time::ZERO,
             incoming: Incoming::new(comm, &options.limits),
             outgoing: Outgoing::new(comm, me, &options.limits, &options.faults),
+            pool,
+            passages: Passages::default(),
+            sending: Sending::new(most_to_one as u32),
+            passages_so_far: 0,
             heard: VecDeque::from([Event::Start]),
             outbox: Outbox::new(),
             names: HashMap::new(),
-            expected: HashMap::new(),
             stage: Stage::Running,
             stop_signal,
             time_limit: options.time_limit.map(|limit| Time::ZERO + limit),
@@ -119,7 +137,7 @@ impl<'a> Driver<'a> {
         self.see_whether_drained();
         let mut any = self.hear_own(node)?;
         any |= self.hear_arrivals(node)?;
-        any |= self.outgoing.advance(self.now)?;
+        any |= self.outgoing.advance(self.now, &mut self.pool)?;
         any |= self.hear_own(node)?;
         if timeout.is_some_and(|due| due <= self.now) {
             self.tell(node, Event::Timeout)?;
@@ -131,11 +149,13 @@ impl<'a> Driver<'a> {
     /// Sees to it that the node's last words leave; what still comes is for nobody.
     fn flush(&mut self) -> Result<(), NetError> {
         let mut moved_at = Instant::now();
+        self.sending.stop();
         while !self.outgoing.is_idle() {
             self.now = Time::ZERO + self.started.elapsed();
-            let mut busy = self.outgoing.advance(self.now)?;
-            while let Some(arrived) = self.incoming.next(self.now)? {
-                self.incoming.recycle(arrived);
+            let mut busy = self.outgoing.advance(self.now, &mut self.pool)?;
+            busy |= self.move_blocks()?;
+            while let Some(arrived) = self.incoming.next(self.now, &mut self.pool)? {
+                self.incoming.recycle(arrived, &mut self.pool);
                 busy = true;
             }
             if busy {
@@ -166,40 +186,36 @@ impl<'a> Driver<'a> {
         }
     }
 
-    /// Tells the node what this rank itself has to say.
+    /// Tells the node what is to be heard, and what comes of that.
     fn hear_own(&mut self, node: &mut dyn Node) -> Result<bool, NetError> {
-        let mut any = false;
-        while let Some(event) = self.heard.pop_front().or_else(|| self.next_sent()) {
+        let mut any = self.move_blocks()?;
+        while let Some(event) = self.heard.pop_front() {
             self.tell(node, event)?;
+            self.move_blocks()?;
             any = true;
         }
         Ok(any)
     }
 
-    fn next_sent(&mut self) -> Option<Event> {
-        self.outgoing.next_sent().map(|to| Event::Sent { to })
-    }
-
     fn hear_arrivals(&mut self, node: &mut dyn Node) -> Result<bool, NetError> {
         for handled in 0..BATCH {
-            let Some(arrived) = self.incoming.next(self.now)? else {
+            let Some(arrived) = self.incoming.next(self.now, &mut self.pool)? else {
                 return Ok(handled > 0);
             };
-            let event = self.event_of(&arrived);
-            self.incoming.recycle(arrived);
-            self.tell(node, event)?;
+            self.take_in(arrived);
+            self.hear_own(node)?;
         }
         Ok(true)
     }
 
-    fn event_of(&mut self, arrived: &Arrived) -> Event {
+    fn take_in(&mut self, arrived: Arrived) {
         let from = arrived.from;
-        let Some(content) = arrived.content() else {
-            warn!("{from} sent a message that is too long");
-            return Event::Garbled { from };
-        };
-        if arrived.tag == CONTROL {
-            return codec::decode(content).map_or_else(
+        let event = match (arrived.content(), u16::try_from(arrived.tag).ok().and_then(Slot::from_tag)) {
+            (None, _) => {
+                warn!("{from} sent a message that is too long");
+                Event::Garbled { from }
+            }
+            (Some(content), _) if arrived.tag == CONTROL => codec::decode(content).map_or_else(
                 |error| {
                     warn!("{from} sent what is no message: {error}");
                     Event::Garbled { from }
@@ -208,34 +224,12 @@ impl<'a> Driver<'a> {
                     debug!("{from} sent {}", start_of(&message));
                     Event::Message { from, message }
                 },
-            );
-        }
-        match u16::try_from(arrived.tag).ok().and_then(Slot::from_tag) {
-            Some(slot) => self.piece_came(from, slot, content),
-            None => Event::Garbled { from },
-        }
-    }
-
-    fn piece_came(&mut self, from: Rank, slot: Slot, content: &[u8]) -> Event {
-        let Some((torrent, piece)) = self.expected.remove(&(from, slot)) else {
-            return Event::Piece { from, slot, arrival: Arrival::Unexpected };
+            ),
+            (Some(_), Some(slot)) => return self.block_came(slot, arrived),
+            (Some(_), None) => Event::Garbled { from },
         };
-        let arrival = match self.storage.write(torrent, piece, content) {
-            Ok(Written::Verified) => Arrival::Verified,
-            Ok(Written::Corrupt) => Arrival::Corrupt,
-            Ok(Written::Short) => Arrival::Short,
-            Err(error) => {
-                warn!("segment {} of {} cannot be kept: {error}", piece.ordinal(), self.name(torrent));
-                return Event::WriteFailed { torrent };
-            }
-        };
-        debug!("segment {} of {} came from {from}: {arrival:?}", piece.ordinal(), self.name(torrent));
-        Event::Piece { from, slot, arrival }
-    }
-
-    /// What a torrent is called; its number where it was never opened.
-    fn name(&self, torrent: TorrentId) -> String {
-        self.names.get(&torrent).cloned().unwrap_or_else(|| torrent.to_string())
+        self.incoming.recycle(arrived, &mut self.pool);
+        self.heard.push_back(event);
     }
 
     /// Tells the node one thing, and does what it decides.
@@ -250,80 +244,12 @@ impl<'a> Driver<'a> {
         Ok(())
     }
 
-    fn carry_out(&mut self, decision: Decision) -> Result<(), NetError> {
-        match decision {
-            Decision::Send { to, message } => return self.send(to, message),
-            Decision::SendPiece { to, slot, torrent, piece } => return self.send_piece(to, slot, torrent, piece),
-            Decision::Expect { from, slot, torrent, piece } => {
-                self.expected.insert((from, slot), (torrent, piece));
-            }
-            Decision::Forget { from, slot } => {
-                self.expected.remove(&(from, slot));
-            }
-            Decision::Open { torrent, name, layout } => {
-                info!("opens {name}: {} segments", layout.pieces);
-                self.storage.open(torrent, &name, &layout);
-                self.names.insert(torrent, name);
-            }
-            Decision::Learn { torrent, first, hashes } => self.storage.learn(torrent, first, &hashes),
-            Decision::Close { torrent } => self.close(torrent),
-            Decision::Copy { to: (torrent, piece), .. } => self.heard.push_back(Event::Lacking { torrent, piece }),
-            Decision::Convene { .. } | Decision::Succeed { .. } => {}
-            Decision::Drain => self.stage = Stage::Draining { since: Instant::now() },
-            Decision::Tell(observed) => (self.observer)(self.now, &observed),
-        }
-        Ok(())
-    }
-
-    fn send(&mut self, to: Rank, message: Message) -> Result<(), NetError> {
-        if to == self.me {
-            self.heard.push_back(Event::Message { from: to, message });
-            return Ok(());
-        }
-        if to.0 >= self.size {
-            warn!("a message to {to} is dropped: there is no such rank");
-            return Ok(());
-        }
-        debug!("sends {to} {}", start_of(&message));
-        let mut buffer = self.outgoing.buffer();
-        codec::encode(&message, &mut buffer)?;
-        Ok(self.outgoing.send(self.now, Parcel::message(to, &message), buffer)?)
-    }
-
-    fn send_piece(&mut self, to: Rank, slot: Slot, torrent: TorrentId, piece: PieceIndex) -> Result<(), NetError> {
-        let mut buffer = self.outgoing.buffer();
-        let refusal = match self.storage.read(torrent, piece, &mut buffer) {
-            Err(error) => error.to_string(),
-            Ok(()) if to.0 >= self.size => "there is no such rank".to_owned(),
-            Ok(()) if buffer.len() > LONGEST_BLOCK => format!("{} bytes are more than a block", buffer.len()),
-            Ok(()) => {
-                debug!("sends {to} segment {} of {}", piece.ordinal(), self.name(torrent));
-                return Ok(self.outgoing.send(self.now, Parcel::piece(to, slot, torrent, piece), buffer)?);
-            }
-        };
-        warn!("segment {} of {} cannot be sent to {to}: {refusal}", piece.ordinal(), self.name(torrent));
-        self.outgoing.recycle(buffer);
-        self.heard.push_back(Event::ReadFailed { to, slot, torrent, piece });
-        Ok(())
-    }
-
-    fn close(&mut self, torrent: TorrentId) {
-        let event = match self.storage.close(torrent) {
-            Ok(()) => {
-                info!("{} is complete and closed", self.name(torrent));
-                Event::Closed { torrent }
-            }
-            Err(error) => {
-                warn!("the output of {} cannot be written: {error}", self.name(torrent));
-                Event::WriteFailed { torrent }
-            }
-        };
-        self.heard.push_back(event);
-    }
-
     fn see_whether_drained(&mut self) {
         let Stage::Draining { since } = self.stage else { return };
-        if self.outgoing.is_idle() || since.elapsed() > STANDSTILL {
+        let (depot_waited_for, now) = (since.max(self.depot_spoke_at), self.now);
+        let left = self.outgoing.is_idle() && self.sending.is_idle() || now.since(since) > STANDSTILL;
+        let rests = !self.depot.is_busy() || now.since(depot_waited_for) > STANDSTILL;
+        if left && rests {
             self.stage = Stage::Running;
             self.heard.push_back(Event::Drained { traffic: self.outgoing.traffic() });
         }
@@ -331,14 +257,22 @@ impl<'a> Driver<'a> {
 
     /// Nothing happened: makes room for those on whom this rank waits, until something is due at the latest.
     fn rest(&mut self, timeout: Option<Time>) {
-        let outstanding = !self.expected.is_empty() || !self.outgoing.is_idle() || !self.incoming.is_idle();
+        let on_its_way = !self.outgoing.is_idle() || !self.sending.is_idle() || !self.incoming.is_idle();
+        let outstanding = on_its_way || !self.passages.is_empty() || self.depot.is_busy();
         let awaited = outstanding || self.now.since(self.active_at) < ANSWER_AWAITED;
         match self.backoff.next(if awaited { Prospect::Awaited } else { Prospect::Quiet }) {
             Rest::Spin => std::hint::spin_loop(),
             Rest::Yield => std::thread::yield_now(),
             Rest::Sleep(longest) => {
-                let due = [timeout, self.outgoing.next_due(), self.incoming.next_due()].into_iter().flatten().min();
-                std::thread::sleep(due.map_or(longest, |due| due.since(self.now).min(longest)));
+                let dues =
+                    [timeout, self.outgoing.next_due(), self.incoming.next_due(), self.sending.next_due(self.now)];
+                let due = dues.into_iter().flatten().min();
+                let span = due.map_or(longest, |due| due.since(self.now).min(longest));
+                // What the depot has done is of use at once.
+                match self.depot.is_busy() {
+                    true => self.depot.wait(span),
+                    false => std::thread::sleep(span),
+                }
             }
         }
     }

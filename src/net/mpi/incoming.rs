@@ -2,30 +2,31 @@
 
 use std::collections::VecDeque;
 
-use super::call::{Begun, Comm, MpiError, Probed, Transfers};
+use super::call::{Begun, Comm, MpiError, Probed, Tags, Transfers};
 use super::outgoing::CONTROL;
+use super::pool::{Direction, Pool};
 use crate::net::codec::LONGEST_MESSAGE;
 use crate::net::shaping::{Limits, Line};
 use crate::protocol::{Rank, Time};
+use crate::storage::LONGEST_BLOCK;
 
-/// The longest block of a piece: what one message carries of it.
-pub(super) const LONGEST_BLOCK: usize = 1 << 20;
-
-/// Receives that MPI works on, at most, before no more are begun.
+/// Receives that MPI works on, at most, before no more are begun; and how many of them may be of blocks.
 const MOST_IN_FLIGHT: usize = 16;
+const MOST_BLOCKS_IN_FLIGHT: usize = 8;
 
 /// What waits on a slow line, at most, before no more is received: the senders then wait, as on a real one.
 const MOST_HELD: usize = 4 << 20;
 
-/// Buffers that are kept for reuse, at most.
+/// Buffers of control messages that are kept for reuse, at most, and the longest of them.
 const SPARES: usize = 16;
+const LONGEST_SPARE: usize = 64 << 10;
 
 /// A message that has come.
 #[derive(Debug)]
 pub(super) struct Arrived {
     pub(super) from: Rank,
     pub(super) tag: i32,
-    length: usize,
+    pub(super) length: usize,
     fit: Fit,
     /// At least `length` long; what lies beyond is left from another message.
     buffer: Vec<u8>,
@@ -43,6 +44,11 @@ impl Arrived {
     pub(super) fn content(&self) -> Option<&[u8]> {
         (self.fit == Fit::Whole).then(|| &self.buffer[..self.length])
     }
+
+    /// Its buffer, which begins with what it carries. A block's is of the pool.
+    pub(super) fn into_buffer(self) -> Vec<u8> {
+        self.buffer
+    }
 }
 
 /// What is known of a message whose content is still coming.
@@ -54,11 +60,13 @@ struct Coming {
     fit: Fit,
 }
 
-/// Everything on its way in.
+/// Everything on its way in. Blocks come into buffers of the pool; while it has none they wait with their senders, and only
+/// control messages are received.
 #[derive(Debug)]
 pub(super) struct Incoming<'a> {
     comm: &'a Comm,
     in_flight: Transfers<Coming>,
+    blocks_in_flight: usize,
     spares: Vec<Vec<u8>>,
     line: Option<Line>,
     held: VecDeque<(Time, Arrived)>,
@@ -71,6 +79,7 @@ impl<'a> Incoming<'a> {
         Self {
             comm,
             in_flight: Transfers::new(),
+            blocks_in_flight: 0,
             spares: Vec::new(),
             line: shaped.then(|| Line::new(limits.down, limits.latency)),
             held: VecDeque::new(),
@@ -89,14 +98,14 @@ impl<'a> Incoming<'a> {
     }
 
     /// The next message that is there.
-    pub(super) fn next(&mut self, now: Time) -> Result<Option<Arrived>, MpiError> {
+    pub(super) fn next(&mut self, now: Time, pool: &mut Pool) -> Result<Option<Arrived>, MpiError> {
         let Some(mut line) = self.line else {
-            return self.receive();
+            return self.receive(pool);
         };
         while self.held_bytes < MOST_HELD
-            && let Some(arrived) = self.receive()?
+            && let Some(arrived) = self.receive(pool)?
         {
-            self.held_bytes += arrived.buffer.len();
+            self.held_bytes += arrived.length;
             self.held.push_back((line.pass(now, arrived.length), arrived));
         }
         self.line = Some(line);
@@ -104,40 +113,60 @@ impl<'a> Incoming<'a> {
             return Ok(None);
         }
         let arrived = self.held.pop_front().map(|(_, arrived)| arrived);
-        self.held_bytes -= arrived.as_ref().map_or(0, |arrived| arrived.buffer.len());
+        self.held_bytes -= arrived.as_ref().map_or(0, |arrived| arrived.length);
         Ok(arrived)
     }
 
     /// Takes the buffer of a message back for the next.
-    pub(super) fn recycle(&mut self, arrived: Arrived) {
-        if self.spares.len() < SPARES {
+    pub(super) fn recycle(&mut self, arrived: Arrived, pool: &mut Pool) {
+        if arrived.tag != CONTROL {
+            pool.give(Direction::In, arrived.buffer);
+        } else if self.spares.len() < SPARES && arrived.buffer.capacity() <= LONGEST_SPARE {
             self.spares.push(arrived.buffer);
         }
     }
 
-    fn receive(&mut self) -> Result<Option<Arrived>, MpiError> {
+    fn receive(&mut self, pool: &mut Pool) -> Result<Option<Arrived>, MpiError> {
         if !self.in_flight.is_empty() {
             self.in_flight.poll()?;
             if let Some(at) = self.first_deliverable() {
                 let (buffer, coming, result) = self.in_flight.take(at);
+                self.blocks_in_flight -= usize::from(coming.tag != CONTROL);
                 return arrived(coming, buffer, result).map(Some);
             }
         }
         while self.in_flight.len() < MOST_IN_FLIGHT
-            && let Some(probed) = self.comm.probe()?
+            && let Some(probed) = self.comm.probe(self.receivable(pool))?
         {
             let coming = Coming::new(&probed);
-            let mut buffer = self.spares.pop().unwrap_or_default();
-            if buffer.len() < coming.length {
-                buffer.resize(coming.length, 0);
-            }
+            let buffer = self.buffer(&coming, pool);
             let overtakes = self.in_flight.notes().any(|earlier| earlier.from == coming.from);
             match self.comm.receive(probed, buffer, coming.length)? {
                 Begun::Finished(buffer, result) if !overtakes => return arrived(coming, buffer, result).map(Some),
-                begun => self.in_flight.push(begun, coming),
+                begun => {
+                    self.blocks_in_flight += usize::from(coming.tag != CONTROL);
+                    self.in_flight.push(begun, coming);
+                }
             }
         }
         Ok(None)
+    }
+
+    /// What there is room for.
+    fn receivable(&self, pool: &Pool) -> Tags {
+        let room = self.blocks_in_flight < MOST_BLOCKS_IN_FLIGHT && pool.has(Direction::In);
+        if room { Tags::Any } else { Tags::Only(CONTROL) }
+    }
+
+    fn buffer(&mut self, coming: &Coming, pool: &mut Pool) -> Vec<u8> {
+        if coming.tag != CONTROL {
+            return pool.take(Direction::In, coming.length);
+        }
+        let mut buffer = self.spares.pop().unwrap_or_default();
+        if buffer.len() < coming.length {
+            buffer.resize(coming.length, 0);
+        }
+        buffer
     }
 
     /// The first message that is whole and has no unfinished one of the same sender before it: MPI keeps the order in

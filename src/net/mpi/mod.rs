@@ -1,12 +1,17 @@
 //! The MPI driver: runs one node a rank, by point-to-point messages on one communication thread.
 
 mod backoff;
+mod blocks;
 mod call;
+mod carry_out;
 mod crowd;
 mod driver;
 mod incoming;
 mod leave;
 mod outgoing;
+mod passages;
+mod pool;
+mod sending;
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -26,7 +31,7 @@ use super::codec::CodecError;
 use super::shaping::Limits;
 use crate::fault::Faults;
 use crate::protocol::{Node, Observed, Rank, Time, Traffic};
-use crate::storage::Storage;
+use crate::storage::Depot;
 
 /// Why the driver cannot start or go on.
 #[derive(Debug, thiserror::Error)]
@@ -63,7 +68,7 @@ pub enum NetError {
 }
 
 /// How a rank's run differs from a plain one. The default is a plain one.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Options {
     /// How fast its line is.
     pub limits: Limits,
@@ -71,6 +76,14 @@ pub struct Options {
     pub faults: Faults,
     /// When it stops early.
     pub time_limit: Option<Duration>,
+    /// How many bytes the blocks on their way in and out may take.
+    pub memory: usize,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { limits: Limits::default(), faults: Faults::default(), time_limit: None, memory: 64 << 20 }
+    }
 }
 
 /// Hears each step that a node tells of, and when.
@@ -141,11 +154,11 @@ impl World {
     pub fn drive(
         &mut self,
         node: &mut dyn Node,
-        storage: &mut dyn Storage,
+        depot: &mut dyn Depot,
         observer: &mut Observer<'_>,
         options: &Options,
     ) -> Result<Traffic, NetError> {
-        Driver::new(&self.comm, (self.rank, self.size), storage, observer, &self.stop_signal, options).run(node)
+        Driver::new(&self.comm, (self.rank, self.size), depot, observer, &self.stop_signal, options).run(node)
     }
 
     /// Leaves the job together with all other ranks, and the process with this code: one on which all ranks agree, since

@@ -4,36 +4,33 @@ use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use super::call::{Begun, Comm, MpiError, Transfers};
+use super::pool::{Direction, Pool};
 use crate::fault::{Attempts, Fate, Faults, Subject};
-use crate::metainfo::{PieceIndex, TorrentId};
 use crate::net::shaping::{Limits, Line};
 use crate::protocol::{Message, Rank, Slot, Time, Traffic};
+use crate::storage::Passage;
 
 /// The tag of control messages; a slot's tag is never 0.
 pub(super) const CONTROL: i32 = 0;
 
-/// Buffers that are kept for reuse, at most, and the longest of them.
+/// Buffers of control messages that are kept for reuse, at most, and the longest of them.
 const SPARES: usize = 64;
-const LONGEST_SPARE: usize = 1 << 20;
+const LONGEST_SPARE: usize = 64 << 10;
 
 /// What is sent, and where.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Parcel {
+struct Parcel {
     to: Rank,
     tag: i32,
-    subject: Subject,
+    length: usize,
+    load: Load,
 }
 
-impl Parcel {
-    /// A control message.
-    pub(super) fn message(to: Rank, message: &Message) -> Self {
-        Self { to, tag: CONTROL, subject: Subject::of(message) }
-    }
-
-    /// A piece's content.
-    pub(super) fn piece(to: Rank, slot: Slot, torrent: TorrentId, piece: PieceIndex) -> Self {
-        Self { to, tag: i32::from(slot.tag()), subject: Subject::Piece { torrent, piece } }
-    }
+#[derive(Clone, Copy, Debug)]
+enum Load {
+    Message,
+    /// A block, in a buffer of the pool.
+    Block(Passage),
 }
 
 /// Everything on its way out. Sends in flight own their buffers; finished ones give them back for the next.
@@ -45,8 +42,8 @@ pub(super) struct Outgoing<'a> {
     /// What may not leave yet, by the time when it may, in the order in which it was sent.
     held: BTreeMap<(Time, u64), (Parcel, Vec<u8>)>,
     held_so_far: u64,
-    /// Who was sent a piece whose buffer is free again.
-    pieces_sent: VecDeque<Rank>,
+    /// Of which passages a block has left.
+    blocks_left: VecDeque<Passage>,
     spares: Vec<Vec<u8>>,
     line: Option<Line>,
     faults: Option<&'a Faults>,
@@ -62,7 +59,7 @@ impl<'a> Outgoing<'a> {
             in_flight: Transfers::new(),
             held: BTreeMap::new(),
             held_so_far: 0,
-            pieces_sent: VecDeque::new(),
+            blocks_left: VecDeque::new(),
             spares: Vec::new(),
             line: limits.up.map(|rate| Line::new(Some(rate), Duration::ZERO)),
             faults: (!faults.are_none()).then_some(faults),
@@ -91,38 +88,41 @@ impl<'a> Outgoing<'a> {
         self.held.keys().next().map(|&(due, _)| due)
     }
 
-    /// The next piece that has left: to whom it went.
-    pub(super) fn next_sent(&mut self) -> Option<Rank> {
-        self.pieces_sent.pop_front()
+    /// The next block that has left: on which passage.
+    pub(super) fn next_left(&mut self) -> Option<Passage> {
+        self.blocks_left.pop_front()
     }
 
-    /// An empty buffer for what is to be sent.
+    /// An empty buffer for a control message.
     pub(super) fn buffer(&mut self) -> Vec<u8> {
         let mut buffer = self.spares.pop().unwrap_or_default();
         buffer.clear();
         buffer
     }
 
-    /// Takes a buffer back that was not sent.
-    pub(super) fn recycle(&mut self, buffer: Vec<u8>) {
-        if self.spares.len() < SPARES && buffer.capacity() <= LONGEST_SPARE {
-            self.spares.push(buffer);
-        }
+    /// What the faults make of the next such thing that is sent to this rank.
+    pub(super) fn fate(&mut self, to: Rank, subject: Subject) -> Fate {
+        let Some(faults) = self.faults else { return Fate::Deliver };
+        faults.fate(self.me, to, &subject, self.attempts.next(to, subject))
     }
 
-    /// Sends what is in the buffer, as far as the faults let it.
-    pub(super) fn send(&mut self, now: Time, parcel: Parcel, mut buffer: Vec<u8>) -> Result<(), MpiError> {
-        let Some(faults) = self.faults else {
-            return self.pass(now, parcel, buffer);
-        };
-        let attempt = self.attempts.next(parcel.to, parcel.subject);
-        match faults.fate(self.me, parcel.to, &parcel.subject, attempt) {
+    /// Sends the control message that is in the buffer, as far as the faults let it.
+    pub(super) fn send(
+        &mut self,
+        now: Time,
+        to: Rank,
+        message: &Message,
+        mut buffer: Vec<u8>,
+        pool: &mut Pool,
+    ) -> Result<(), MpiError> {
+        let parcel = Parcel { to, tag: CONTROL, length: buffer.len(), load: Load::Message };
+        match self.fate(to, Subject::of(message)) {
             Fate::Deliver => {}
             Fate::Drop => {
-                self.finish(parcel, buffer);
+                self.finish(parcel, buffer, pool);
                 return Ok(());
             }
-            Fate::Duplicate => self.pass(now, parcel, buffer.clone())?,
+            Fate::Duplicate => self.pass(now, parcel, buffer.clone(), pool)?,
             Fate::Delay(by) => {
                 self.hold(now + by, parcel, buffer);
                 return Ok(());
@@ -133,15 +133,28 @@ impl<'a> Outgoing<'a> {
                 }
             }
         }
-        self.pass(now, parcel, buffer)
+        self.pass(now, parcel, buffer, pool)
+    }
+
+    /// Sends a block: the first `length` bytes of the buffer.
+    pub(super) fn send_block(
+        &mut self,
+        now: Time,
+        (to, slot): (Rank, Slot),
+        passage: Passage,
+        (buffer, length): (Vec<u8>, usize),
+        pool: &mut Pool,
+    ) -> Result<(), MpiError> {
+        let parcel = Parcel { to, tag: i32::from(slot.tag()), length, load: Load::Block(passage) };
+        self.pass(now, parcel, buffer, pool)
     }
 
     /// Lets go what has become due, and takes back the buffers of what has left. Tells whether there was any.
-    pub(super) fn advance(&mut self, now: Time) -> Result<bool, MpiError> {
+    pub(super) fn advance(&mut self, now: Time, pool: &mut Pool) -> Result<bool, MpiError> {
         let mut any = false;
         while let Some(entry) = self.held.first_entry().filter(|entry| entry.key().0 <= now) {
             let (parcel, buffer) = entry.remove();
-            self.begin(parcel, buffer)?;
+            self.begin(parcel, buffer, pool)?;
             any = true;
         }
         if self.in_flight.is_empty() {
@@ -152,20 +165,20 @@ impl<'a> Outgoing<'a> {
             if self.in_flight.is_finished(at) {
                 let (buffer, parcel, result) = self.in_flight.take(at);
                 result?;
-                self.finish(parcel, buffer);
+                self.finish(parcel, buffer, pool);
                 any = true;
             }
         }
         Ok(any)
     }
 
-    fn pass(&mut self, now: Time, parcel: Parcel, buffer: Vec<u8>) -> Result<(), MpiError> {
-        match self.line.as_mut().map(|line| line.pass(now, buffer.len())) {
+    fn pass(&mut self, now: Time, parcel: Parcel, buffer: Vec<u8>, pool: &mut Pool) -> Result<(), MpiError> {
+        match self.line.as_mut().map(|line| line.pass(now, parcel.length)) {
             Some(due) if due > now => {
                 self.hold(due, parcel, buffer);
                 Ok(())
             }
-            _ => self.begin(parcel, buffer),
+            _ => self.begin(parcel, buffer, pool),
         }
     }
 
@@ -174,23 +187,29 @@ impl<'a> Outgoing<'a> {
         self.held_so_far += 1;
     }
 
-    fn begin(&mut self, parcel: Parcel, buffer: Vec<u8>) -> Result<(), MpiError> {
+    fn begin(&mut self, parcel: Parcel, buffer: Vec<u8>, pool: &mut Pool) -> Result<(), MpiError> {
         self.traffic.messages += 1;
-        self.traffic.bytes += buffer.len() as u64;
-        match self.comm.send(buffer, parcel.to, parcel.tag)? {
+        self.traffic.bytes += parcel.length as u64;
+        match self.comm.send(buffer, parcel.length, parcel.to, parcel.tag)? {
             Begun::Finished(buffer, result) => {
                 result?;
-                self.finish(parcel, buffer);
+                self.finish(parcel, buffer, pool);
             }
             begun => self.in_flight.push(begun, parcel),
         }
         Ok(())
     }
 
-    fn finish(&mut self, parcel: Parcel, buffer: Vec<u8>) {
-        if matches!(parcel.subject, Subject::Piece { .. }) {
-            self.pieces_sent.push_back(parcel.to);
+    fn finish(&mut self, parcel: Parcel, buffer: Vec<u8>, pool: &mut Pool) {
+        match parcel.load {
+            Load::Block(passage) => {
+                self.blocks_left.push_back(passage);
+                pool.give(Direction::Out, buffer);
+            }
+            Load::Message if self.spares.len() < SPARES && buffer.capacity() <= LONGEST_SPARE => {
+                self.spares.push(buffer);
+            }
+            Load::Message => {}
         }
-        self.recycle(buffer);
     }
 }
