@@ -198,6 +198,22 @@ mod tests {
     }
 
     #[test]
+    fn twins_of_one_moment_are_two_views() {
+        let outer = tempfile::tempdir().unwrap();
+        for folder in ["one", "other"] {
+            fs::create_dir(outer.path().join(folder)).unwrap();
+        }
+        let times = |path: &Path| fs::metadata(path).map(|found| (found.mtime_nsec(), found.ctime_nsec())).unwrap();
+        let of_one_moment = (0..10_000).find_map(|number| {
+            let pair = ["one", "other"].map(|folder| outer.path().join(format!("{folder}/{number}")));
+            pair.iter().for_each(|path| fs::write(path, "").unwrap());
+            (times(&pair[0]) == times(&pair[1])).then_some(pair)
+        });
+        let [one, other] = of_one_moment.expect("two are made within a tick of the clock");
+        assert_ne!(identity(&one), identity(&other));
+    }
+
+    #[test]
     fn another_part_of_the_sources_or_another_name_is_another_view() {
         let outer = tempfile::tempdir().unwrap();
         let at = |name: &str| outer.path().join(name);
