@@ -112,7 +112,8 @@ impl<O: Fn(usize) -> io::Result<File>> Hasher<'_, O> {
     }
 }
 
-fn hash_zeros(sha1: &mut Sha1, count: u32) {
+/// Adds so many zeros, as pads have them.
+pub(super) fn hash_zeros(sha1: &mut Sha1, count: u32) {
     let mut left = count as usize;
     while left > 0 {
         let length = left.min(ZEROS.len());
