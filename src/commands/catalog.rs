@@ -15,9 +15,10 @@ pub fn catalog(input: &Input) -> Catalog {
             layout: Layout { pieces, piece_length: longest as u32 },
             hashes: file.hashes.clone(),
             held: Bitfield::all(pieces),
+            takers: None,
         }
     });
-    Catalog { owned: owned.collect(), wanted: input.wanted.clone(), refusal: None }
+    Catalog { owned: owned.collect(), wanted: input.wanted.clone(), ..Catalog::default() }
 }
 
 /// What a rank says that cannot take part: how the run ends for all, and why.

@@ -88,6 +88,14 @@ pub enum Extent {
 }
 
 impl Entry {
+    /// Zeros in the bytes of what is shared under this name, called as others call them: `.pad/<length>`.
+    #[must_use]
+    pub fn pad(shared_name: &[u8], length: u64) -> Self {
+        let path = TreePath::new([shared_name, b".pad", length.to_string().as_bytes()]);
+        let path = path.expect("the name is one of a path, and the others are plain");
+        Self { path, node: Node::Pad { length }, mode: None, modified: None }
+    }
+
     /// The part that it has in the bytes of its torrent.
     #[must_use]
     pub fn extent(&self) -> Extent {

@@ -1,19 +1,30 @@
 //! What is shared: torrents and their pieces, and which of them somebody holds.
 
+mod arrangement;
+mod bencode;
 mod bitfield;
+mod info_hash;
 mod layout;
+mod listing;
 mod manifest;
 mod piece_hashes;
 mod piece_index;
 mod piece_map;
+mod soundness;
+mod torrent_file;
 mod torrent_id;
 mod tree_path;
 
+pub use bencode::BencodeError;
 pub use bitfield::Bitfield;
+pub use info_hash::InfoHash;
 pub use layout::Layout;
+pub use listing::ListingError;
 pub use manifest::{Entry, Extent, Manifest, Modified, Node};
 pub use piece_hashes::{PieceHashes, PieceHashesError};
 pub use piece_index::PieceIndex;
 pub use piece_map::{PieceMap, Span};
+pub use soundness::ManifestError;
+pub use torrent_file::{About, Fitted, Info, Metainfo, MetainfoError, SymlinkFault};
 pub use torrent_id::TorrentId;
 pub use tree_path::{TreePath, TreePathError};

@@ -83,6 +83,19 @@ impl TreePath {
         Some(Self { joined: self.joined[..at].into() })
     }
 
+    /// The same path seen from the thing that the outermost name names, where it is not that thing itself.
+    #[must_use]
+    pub fn below_first_name(&self) -> Option<&Path> {
+        let at = self.joined.iter().position(|&byte| byte == b'/')?;
+        Some(Path::new(OsStr::from_bytes(&self.joined[at + 1..])))
+    }
+
+    /// Whether it lies in this folder, or in one that lies in it.
+    #[must_use]
+    pub fn is_within(&self, folder: &Self) -> bool {
+        self.joined.strip_prefix(&*folder.joined).is_some_and(|rest| rest.first() == Some(&b'/'))
+    }
+
     /// What this name is called in this folder.
     ///
     /// # Errors
@@ -163,5 +176,9 @@ mod tests {
         assert_eq!(whole.parent(), Some(path("top/in")));
         assert_eq!(whole.parent().unwrap().join(b"file"), Ok(whole));
         assert_eq!(path("top").parent(), None);
+        assert_eq!(path("top/in/file").below_first_name(), Some(Path::new("in/file")));
+        assert_eq!(path("top").below_first_name(), None);
+        assert!(path("top/in/file").is_within(&path("top")) && path("top/in").is_within(&path("top")));
+        assert!(!path("top").is_within(&path("top")) && !path("topmost").is_within(&path("top")));
     }
 }

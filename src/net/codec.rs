@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 use crate::protocol::Message;
 
 /// What the ranks of a job speak. A message of any other version is refused.
-pub const VERSION: u8 = 1;
+pub const VERSION: u8 = 2;
 
 /// The longest message, in bytes: a chunk of at most 1 MiB and what stands around it.
 pub const LONGEST_MESSAGE: usize = 2 << 20;
@@ -125,8 +125,9 @@ mod tests {
     use crate::fault::mix;
     use crate::metainfo::{Bitfield, Layout, PieceHashes, PieceIndex, TorrentId};
     use crate::protocol::{
-        Answer, Body, Call, Change, Claim, Described, Ending, Finish, Incarnation, Lack, Manner, More, Need, News,
-        Outcome, Pieces, Publication, Rank, Reason, Received, Report, Shortfall, Slot, Swarm, Term, Traffic,
+        About, Answer, Body, Call, Card, Change, Claim, Described, Ending, Finish, Incarnation, Lack, Manner, More,
+        Need, News, Outcome, Pieces, Prospects, Publication, Rank, Reason, Received, Report, Shortfall, Slot, Swarm,
+        Term, Traffic,
     };
 
     fn said(body: Body) -> Message {
@@ -173,12 +174,22 @@ mod tests {
 
     fn calls() -> Vec<Call> {
         let layout = Layout { pieces: 3, piece_length: 255 };
-        let file =
-            Publication { name: "file é".into(), layout, claim: Claim::Seed, first: PieceIndex(1), hashes: hashes() };
+        let file = Publication {
+            name: "file é".into(),
+            layout,
+            claim: Claim::Seed,
+            first: PieceIndex(1),
+            hashes: hashes(),
+            takers: Some(vec![Rank(3)]),
+        };
+        let about = About { card: vec![0, 255], prospects: Prospects::Open };
         let shortfall = Shortfall { name: "lost".into(), missing: Some(7), why: Lack::NoHolder };
         let finish = Finish { outcome: Outcome::Incomplete, shortfalls: vec![shortfall] };
         vec![
-            Call::Publish { part: 0, files: vec![file], wanted: vec!["f".into()], more: More::Follows },
+            Call::Publish { part: 0, files: vec![file.clone()], wanted: vec!["f".into()], more: More::Follows, about },
+            Call::Offer { file },
+            Call::AllOffered,
+            Call::Await { since: 7, wanted: vec!["f".into()] },
             Call::Join { wanted: vec![String::new(), "b".repeat(4000)] },
             Call::Hashes { torrent: TorrentId(1), first: PieceIndex(u32::MAX) },
             Call::Announce(report()),
@@ -192,12 +203,16 @@ mod tests {
         let layout = Layout { pieces: 3, piece_length: 255 };
         let known = Described::Known { torrent: TorrentId(2), layout, hashes: hashes(), takers: vec![Rank(3)] };
         vec![
-            Answer::Start { torrents: vec![None, Some(TorrentId(u32::MAX))] },
+            Answer::Start {
+                torrents: vec![None, Some(TorrentId(u32::MAX))],
+                cards: vec![Card { rank: Rank(4), card: vec![1, 2] }],
+            },
+            Answer::Offered { torrent: Some(TorrentId(9)) },
             Answer::Wait,
             Answer::Noted,
             Answer::Unknown,
             Answer::Joined {
-                files: vec![known, Described::Unowned, Described::Awaited, Described::Conflict],
+                files: vec![known, Described::Unowned, Described::Awaited, Described::Coming, Described::Conflict],
                 swarm: swarm(),
             },
             Answer::Hashes { torrent: TorrentId(2), first: PieceIndex(0), hashes: hashes() },

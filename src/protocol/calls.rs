@@ -116,14 +116,21 @@ impl<P> Calls<P> {
         }
     }
 
-    /// Whether nothing is asked and nothing is wanted.
+    /// Whether nothing is asked and nothing is wanted, but for what is only awaited.
     pub(super) fn is_idle(&self) -> bool {
-        self.outstanding.is_none() && self.queue.is_empty()
+        self.queue.is_empty() && self.outstanding.as_ref().is_none_or(Outstanding::is_await)
+    }
+
+    /// Whether no call at all waits for an answer, nor for its turn.
+    pub(super) fn is_silent(&self) -> bool {
+        self.queue.is_empty() && self.outstanding.is_none()
     }
 
     /// The next call to be made, if its turn has come. Where calls are laborious, those that wait are joined as far as
     /// `join` can join two.
     pub(super) fn next(&mut self, join: impl Fn(&P, &P) -> Option<P>) -> Option<P> {
+        // What is only awaited gives way: it is asked again when nothing else is to be said.
+        self.outstanding.take_if(|outstanding| !self.queue.is_empty() && outstanding.is_await());
         if self.outstanding.is_some() {
             return None;
         }
@@ -223,6 +230,13 @@ impl<P> Calls<P> {
     }
 }
 
+impl<P> Outstanding<P> {
+    /// Whether its answer comes when something happens, and not at once.
+    fn is_await(&self) -> bool {
+        matches!(self.call, Call::Await { .. })
+    }
+}
+
 /// Whether a call may take long to leave on a slow line.
 fn is_long(call: &Call) -> bool {
     const LONG: usize = 200;
@@ -239,7 +253,7 @@ fn envelope(config: &Config, term: Term, sequence: u32, call: Call) -> Message {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::protocol::{More, Patience, Policy, Rank};
+    use crate::protocol::{About, More, Patience, Policy, Rank};
 
     fn config(life: u32) -> Config {
         let (policy, patience) = (Policy::assignment(), Patience::job());
@@ -247,7 +261,7 @@ mod tests {
     }
 
     fn call() -> Call {
-        Call::Publish { part: 0, files: Vec::new(), wanted: Vec::new(), more: More::Done }
+        Call::Publish { part: 0, files: Vec::new(), wanted: Vec::new(), more: More::Done, about: About::default() }
     }
 
     fn made(life: u32) -> (Calls<u8>, u32) {

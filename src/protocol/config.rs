@@ -39,6 +39,28 @@ pub struct Policy {
     pub seeding: Seeding,
     /// How many neighbours the tracker tells a client of.
     pub neighbours: u32,
+    /// Whether the first tracker's rank is a client too.
+    pub office: Office,
+    /// What a client does about a piece that it could have without fetching it.
+    pub sameness: Sameness,
+}
+
+/// Whether the first tracker's rank is a client too.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Office {
+    /// It only tracks.
+    Apart,
+    /// It also takes part, as a client like the others.
+    Beside,
+}
+
+/// What a client does about a piece that it could have without fetching it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Sameness {
+    /// It trades every piece, whatever it holds of the same content.
+    Traded,
+    /// It asks its storage first, and copies what another piece of the same hash brought.
+    Copied,
 }
 
 /// Which piece comes next.
@@ -89,6 +111,20 @@ impl Policy {
             picking: Picking::RarestFirst,
             seeding: Seeding::Freely,
             neighbours: 50,
+            office: Office::Apart,
+            sameness: Sameness::Traded,
+        }
+    }
+
+    /// For real files, which every rank may want: large pieces, the same content once.
+    #[must_use]
+    pub fn stage() -> Self {
+        Self {
+            announce_every: 16,
+            window_pieces: 64,
+            office: Office::Beside,
+            sameness: Sameness::Copied,
+            ..Self::assignment()
         }
     }
 }
@@ -117,10 +153,30 @@ pub struct Catalog {
     pub wanted: Vec<String>,
     /// Why it cannot take part, if so: it will say so to all and the run ends.
     pub refusal: Option<Refusal>,
+    /// What it says of itself to all others, who alone know what it means; at most [`Catalog::LONGEST_CARD`] bytes.
+    #[serde(with = "serde_bytes")]
+    pub card: Vec<u8>,
+    /// Whether it may come to offer and want more than this.
+    pub prospects: Prospects,
+}
+
+impl Catalog {
+    /// The longest card, in bytes: all cards of a run go to every rank.
+    pub const LONGEST_CARD: usize = 512;
+}
+
+/// Whether more is to be expected of a client than it has published.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Prospects {
+    /// This is all.
+    #[default]
+    Final,
+    /// It may offer more, until it says that it will not.
+    Open,
 }
 
 /// Why a rank cannot take part.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Refusal {
     /// How the run ends for all.
     pub outcome: Outcome,
@@ -129,7 +185,7 @@ pub struct Refusal {
 }
 
 /// A file that a client brings.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Owned {
     /// Its name.
     pub name: String,
@@ -139,4 +195,6 @@ pub struct Owned {
     pub hashes: PieceHashes,
     /// Which pieces it has.
     pub held: Bitfield,
+    /// Who is going to download it, in rank order, where the owner knows; else those who said so at the start.
+    pub takers: Option<Vec<Rank>>,
 }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Message, Rank, Slot};
+use super::{Message, Owned, Rank, Refusal, Slot};
 use crate::metainfo::{PieceIndex, TorrentId};
 
 /// Something happened.
@@ -59,6 +59,43 @@ pub enum Event {
         /// Whose.
         torrent: TorrentId,
     },
+    /// The storage has heard of hashes, as [`super::Decision::Learn`] told it: of these pieces it has what may be their
+    /// content, and will say [`Event::Held`] or [`Event::Lacking`] of each. Only under [`super::Sameness::Copied`].
+    Learnt {
+        /// Whose.
+        torrent: TorrentId,
+        /// The piece of the first hash.
+        first: PieceIndex,
+        /// How many hashes there were.
+        count: u32,
+        /// The pieces that it is going to look at.
+        here: Vec<PieceIndex>,
+    },
+    /// A piece is held that was not fetched: it was here, or was copied.
+    Held {
+        /// Whose.
+        torrent: TorrentId,
+        /// Which.
+        piece: PieceIndex,
+    },
+    /// A piece that might have been here, or was to be copied, has to be fetched after all.
+    Lacking {
+        /// Whose.
+        torrent: TorrentId,
+        /// Which.
+        piece: PieceIndex,
+    },
+    /// This rank has come to own a torrent.
+    Offer(Box<Owned>),
+    /// This rank has come to want these torrents.
+    Want {
+        /// Their names, each once.
+        names: Vec<String>,
+    },
+    /// Neither of the two will be said again: [`super::Prospects::Final`] from now on.
+    AllOffered,
+    /// This rank cannot go on, and the run is to end for all.
+    GiveUp(Refusal),
     /// All sends have left and all files are closed, as [`super::Decision::Drain`] asked.
     Drained {
         /// What this rank has sent so far.

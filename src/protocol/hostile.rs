@@ -77,9 +77,11 @@ impl Liar {
                     claim: [Claim::Seed, Claim::Hashes][self.dice.random_range(0..2)],
                     first: PieceIndex(self.number()),
                     hashes: self.hashes(),
+                    takers: Some(vec![self.rank()]),
                 }],
                 wanted: vec!["g".into()],
                 more: [More::Follows, More::Done][self.dice.random_range(0..2)],
+                about: About::default(),
             },
             1 => Call::Join { wanted: vec!["f".into(), "nobody's".into()] },
             2 => Call::Hashes { torrent: self.torrent(), first: PieceIndex(self.number()) },
@@ -96,7 +98,7 @@ impl Liar {
 
     fn answer(&mut self) -> Answer {
         match self.dice.random_range(0..7) {
-            0 => Answer::Start { torrents: vec![Some(self.torrent()), None] },
+            0 => Answer::Start { torrents: vec![Some(self.torrent()), None], cards: vec![] },
             1 => Answer::Wait,
             2 => Answer::Noted,
             3 => Answer::Unknown,
@@ -152,8 +154,8 @@ fn catalog() -> Catalog {
     let mut hashes = PieceHashes::new();
     ["a", "b", "c"].iter().for_each(|hash| hashes.push(hash.as_bytes()).unwrap());
     let layout = Layout { pieces: 3, piece_length: 1 };
-    let owned = vec![Owned { name: "f".into(), layout, hashes, held: Bitfield::all(3) }];
-    Catalog { owned, wanted: vec!["g".into(), "h".into()], refusal: None }
+    let owned = vec![Owned { name: "f".into(), layout, hashes, held: Bitfield::all(3), takers: None }];
+    Catalog { owned, wanted: vec!["g".into(), "h".into()], ..Catalog::default() }
 }
 
 /// RELIABILITY row 17: a poisoned header is refused and counted, never a panic.

@@ -1,8 +1,8 @@
 //! All that one rank runs.
 
 use super::{
-    Answer, Body, Catalog, Client, Config, Event, Message, Node, Observed, Outbox, Outcome, Rank, Term, Time, Tracker,
-    Traffic,
+    Answer, Body, Catalog, Client, Config, Event, Message, Node, Observed, Office, Outbox, Outcome, Rank, Term, Time,
+    Tracker, Traffic,
 };
 
 /// The node of one rank: its client, and the tracker where and while this rank is it.
@@ -14,13 +14,16 @@ pub struct Member {
 }
 
 impl Member {
-    /// The node that rank `config.rank` starts with: a tracker on rank 0, a client elsewhere.
+    /// The node that rank `config.rank` starts with: a tracker on rank 0, with a client beside it where the policy says
+    /// so, and a client elsewhere.
     #[must_use]
     pub fn new(config: Config, catalog: Catalog) -> Self {
         let first = Term::default();
         let is_tracker = first.tracker(config.world) == config.rank;
-        let tracker = is_tracker.then(|| Tracker::new(config.clone(), first).refusing(catalog.refusal.clone()));
-        let client = (!is_tracker).then(|| Client::new(config.clone(), first, catalog));
+        let refusal = catalog.refusal.clone().filter(|_| config.policy.office == Office::Apart);
+        let tracker = is_tracker.then(|| Tracker::new(config.clone(), first).refusing(refusal));
+        let takes_part = !is_tracker || config.policy.office == Office::Beside;
+        let client = takes_part.then(|| Client::new(config.clone(), first, catalog));
         Self { config, client, tracker }
     }
 
@@ -132,6 +135,13 @@ impl Node for Member {
             | Event::Piece { .. }
             | Event::Sent { .. }
             | Event::ReadFailed { .. }
+            | Event::Learnt { .. }
+            | Event::Held { .. }
+            | Event::Lacking { .. }
+            | Event::Offer(_)
+            | Event::Want { .. }
+            | Event::AllOffered
+            | Event::GiveUp(_)
             | Event::Closed { .. }
             | Event::WriteFailed { .. } => match (&mut self.client, &mut self.tracker) {
                 (Some(client), _) => client.handle(now, event, out),

@@ -8,7 +8,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Incarnation, Outcome, Rank, Slot, Term, Traffic};
+use super::{Incarnation, Outcome, Prospects, Rank, Slot, Term, Traffic};
 use crate::metainfo::{Bitfield, Layout, PieceHashes, PieceIndex, TorrentId};
 
 /// One control message.
@@ -103,7 +103,14 @@ pub enum Call {
     /// What I own, with its hashes, in chunks that `part` counts: 0 begins anew. The last is answered by
     /// [`Answer::Start`] once all have spoken.
     /// The last chunk also says what will be wanted, so that all downloaders of a torrent can be told of each other.
-    Publish { part: u32, files: Vec<Publication>, wanted: Vec<String>, more: More },
+    Publish { part: u32, files: Vec<Publication>, wanted: Vec<String>, more: More, about: About },
+    /// I have come to own this. Answered by [`Answer::Offered`].
+    Offer { file: Publication },
+    /// I will offer nothing more. Answered by [`Answer::Noted`].
+    AllOffered,
+    /// I want these names, which somebody may still come to offer; tell me when one of them is there, or a rank is gone.
+    /// Answered by [`Answer::Joined`], not at once.
+    Await { since: Version, wanted: Vec<String> },
     /// What I said under this number before, which is long. Answered as that is, or by [`Answer::Unheard`].
     Again,
     /// I want these names. Answered by [`Answer::Joined`].
@@ -120,6 +127,26 @@ pub enum Call {
     /// I have stopped and closed everything; `received` is what I have not told yet. Answered by [`Body::Exit`] once all
     /// have.
     Drained { received: Vec<Received>, finish: Finish, traffic: Traffic },
+}
+
+/// What a client says of itself, with the last chunk of what it publishes.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct About {
+    /// What all others are to know of it.
+    #[serde(with = "serde_bytes")]
+    pub card: Vec<u8>,
+    /// Whether it may come to offer more.
+    pub prospects: Prospects,
+}
+
+/// What a rank said of itself, for all.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Card {
+    /// Which rank.
+    pub rank: Rank,
+    /// Its words.
+    #[serde(with = "serde_bytes")]
+    pub card: Vec<u8>,
 }
 
 /// Whether a list goes on in the next call.
@@ -144,6 +171,8 @@ pub struct Publication {
     pub first: PieceIndex,
     /// The hashes, in order.
     pub hashes: PieceHashes,
+    /// Who is going to download it, where the publisher knows.
+    pub takers: Option<Vec<Rank>>,
 }
 
 /// What a publisher has of a torrent.
@@ -229,7 +258,9 @@ pub enum Lack {
 pub enum Answer {
     /// All have spoken: go. The numbers of the published files, in their order; none where a file is refused because
     /// another owner's hashes differ.
-    Start { torrents: Vec<Option<TorrentId>> },
+    Start { torrents: Vec<Option<TorrentId>>, cards: Vec<Card> },
+    /// The number of what was offered; none where it is refused because another owner's hashes differ.
+    Offered { torrent: Option<TorrentId> },
     /// Heard, but not all have spoken: ask again.
     Wait,
     /// Heard.
@@ -238,7 +269,7 @@ pub enum Answer {
     Unheard,
     /// I do not know you (I came back without memory): publish again.
     Unknown,
-    /// The names of a [`Call::Join`], in its order, and who holds what.
+    /// The names of a [`Call::Join`] or a [`Call::Await`], in its order, and who holds what.
     Joined { files: Vec<Described>, swarm: Swarm },
     /// Hashes from `first` on.
     Hashes { torrent: TorrentId, first: PieceIndex, hashes: PieceHashes },
@@ -256,6 +287,8 @@ pub enum Described {
     Unowned,
     /// Nobody published it so far, but a client that might is missing: ask again.
     Awaited,
+    /// Nobody published it so far, but somebody who is here may: await it.
+    Coming,
     /// Two owners published different hashes.
     Conflict,
 }

@@ -30,12 +30,12 @@ mod track_record;
 mod tracker;
 
 pub use client::Client;
-pub use config::{Catalog, Config, Owned, Patience, Picking, Policy, Refusal, Seeding};
+pub use config::{Catalog, Config, Office, Owned, Patience, Picking, Policy, Prospects, Refusal, Sameness, Seeding};
 pub use event::{Arrival, Event, StopCause, Traffic};
 pub use member::Member;
 pub use message::{
-    Answer, Body, Call, Change, Claim, Described, Ending, Finish, Lack, Manner, Message, More, Need, News, Pieces,
-    Publication, Reason, Received, Report, Shortfall, Swarm, Version,
+    About, Answer, Body, Call, Card, Change, Claim, Described, Ending, Finish, Lack, Manner, Message, More, Need, News,
+    Pieces, Publication, Reason, Received, Report, Shortfall, Swarm, Version,
 };
 pub use node::Node;
 pub use observed::{ClientSummary, Half, Observed, Summary};

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Message, Observed, Rank, Slot};
+use super::{Card, Message, Observed, Rank, Slot};
 use crate::metainfo::{Layout, PieceHashes, PieceIndex, TorrentId};
 
 /// Something for the driver to do. Decisions are carried out in their order.
@@ -62,6 +62,24 @@ pub enum Decision {
         first: PieceIndex,
         /// The hashes, in order.
         hashes: PieceHashes,
+    },
+    /// Make a piece out of another of the same hash, which is held; answer with [`super::Event::Held`] or
+    /// [`super::Event::Lacking`].
+    Copy {
+        /// The piece that is held.
+        from: (TorrentId, PieceIndex),
+        /// The one that is not.
+        to: (TorrentId, PieceIndex),
+    },
+    /// All ranks have come: this is what each said of itself, by rank.
+    Convene {
+        /// The cards of all that are here.
+        cards: Vec<Card>,
+    },
+    /// The tracker has given a rank up: who is to do its work may begin.
+    Succeed {
+        /// Which rank.
+        rank: Rank,
     },
     /// Finish a complete torrent; answer with [`super::Event::Closed`] or [`super::Event::WriteFailed`].
     Close {

@@ -1,7 +1,7 @@
 //! What happens to whole hosts: they crash and come back, stall, and fall silent.
 
 use crate::fault::{Calamity, Return};
-use crate::protocol::{Catalog, Event, Node, Rank, TRACKER};
+use crate::protocol::{Catalog, Event, Node, Owned, Prospects, Rank, TRACKER};
 use crate::storage::Storage;
 
 use super::fired::Kind;
@@ -82,10 +82,13 @@ impl<N: Node, S: Storage> Simulation<'_, N, S> {
         known.first_life = false;
         let host = &mut self.hosts[rank.0 as usize];
         if matches!(with, Return::WithAmnesia(_)) {
-            host.storage = (self.storage)(&[]);
+            let later: Vec<Owned> = self.scenario.offers_after(rank, self.now).collect();
+            host.storage = (self.storage)(&later);
         }
         host.revive(self.now);
-        let catalog = Catalog { owned, ..self.scenario.catalogs[rank.0 as usize].clone() };
+        let comes = self.scenario.offers_after(rank, self.now).next().is_some();
+        let prospects = if comes { Prospects::Open } else { Prospects::Final };
+        let catalog = Catalog { owned, prospects, ..self.scenario.catalogs[rank.0 as usize].clone() };
         host.node = Some((self.birth)(self.scenario.config(rank, host.incarnation), catalog));
         self.own(self.now, rank, Task::Hear(Event::Start));
     }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::fault::{Fate, Subject};
 use crate::metainfo::PieceIndex;
-use crate::protocol::{Decision, Event, Node, Observed, Rank, Time};
+use crate::protocol::{Decision, Event, Node, Observed, Rank, Sameness, Time};
 use crate::storage::Storage;
 
 use super::checkers::{Invariant, Kept};
@@ -53,7 +53,13 @@ impl<N: Node, S: Storage> Simulation<'_, N, S> {
             Decision::Learn { torrent, first, hashes } => {
                 host.storage.learn(torrent, first, &hashes);
                 self.judge.truth.of_mut(rank).learn(torrent, first, hashes.len());
+                if self.scenario.policy.sameness == Sameness::Copied {
+                    self.look_for(rank, torrent, first, hashes.len() as u32);
+                }
             }
+            Decision::Copy { from, to } => self.copy(rank, from, to),
+            // Who comes to own what, and when, is the scenario's to say.
+            Decision::Convene { .. } | Decision::Succeed { .. } => {}
             Decision::Close { torrent } => {
                 let event = match host.storage.close(torrent) {
                     Ok(()) => {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::dice::Dice;
 use super::{Hardware, Kind, Published, Scenario};
 use crate::fault::{Calamity, Faults, Mishap, Return, When};
-use crate::protocol::{Patience, Picking, Policy, Rank, Seeding, TRACKER, Time};
+use crate::protocol::{Office, Patience, Picking, Policy, Rank, Sameness, Seeding, TRACKER, Time};
 
 /// A seed, and what has been taken out of what follows from it. Written `SEED`, or `SEED/clients=3/pieces=5/without=drop`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,6 +37,7 @@ mod row {
     pub(super) const HARDWARE: u64 = 4;
     pub(super) const CALM: u64 = 5;
     pub(super) const RATES: u64 = 6;
+    pub(super) const OFFERS: u64 = 7;
     pub(super) const OWNERS: u64 = 100;
     pub(super) const KIND: u64 = 1_000;
 }
@@ -113,7 +114,11 @@ impl Case {
             let last = files.len() as u64 + 1 == Self::FILES || dice.percent(40);
             let drawn = if last { left } else { dice.between(1, u64::from(left)) as u32 };
             let pieces = drawn.min(kept);
-            files.push(Published::model(&format!("file{}", files.len()), pieces, self.seed));
+            let name = format!("file{}", files.len());
+            files.push(match self.policy().sameness {
+                Sameness::Copied => Published::repetitive(&name, pieces, self.seed),
+                Sameness::Traded => Published::model(&name, pieces, self.seed),
+            });
             left -= drawn;
             kept -= pieces;
         }
@@ -125,14 +130,21 @@ impl Case {
 
     /// Says who owns and who wants what. A few files have no owner, and a few owners want what they own.
     fn share_out(&self, scenario: &mut Scenario, clients: u32) {
+        let first = if self.policy().office == Office::Beside { TRACKER.0 } else { TRACKER.0 + 1 };
+        let mut times = Dice::new(self.seed, row::OFFERS);
+        let progressive = times.percent(25);
         for file in 0..scenario.files.len() {
             let mut dice = Dice::new(self.seed, row::OWNERS + file as u64);
             let (orphan, owners) = (dice.percent(3), dice.between(1, 3));
             let all = u64::from(self.drawn_size().0);
             let owners: Vec<u32> = (0..owners).map(|_| dice.between(1, all) as u32).collect();
-            for client in 1..=clients {
+            let owners: Vec<u32> = owners.into_iter().map(|owner| if owner == 1 { first } else { owner }).collect();
+            for client in first..=clients {
                 let owns = owners.contains(&client) && !orphan;
-                if owns {
+                let at = Time(times.of_any_size(1_000, 8_000_000_000));
+                if owns && progressive && times.percent(70) {
+                    scenario.comes_to_own(client, file, at);
+                } else if owns {
                     scenario.owns(client, file);
                 }
                 if dice.percent(if owns { 5 } else { 80 }) {
@@ -149,7 +161,10 @@ impl Case {
         let picking = dice.one_of(&[Picking::RarestFirst, Picking::RarestFirst, Picking::Sequential, Picking::Random]);
         let seeding = dice.one_of(&[Seeding::Freely, Seeding::OnceEach]);
         let neighbours = dice.one_of(&[50, 50, 3]);
-        Policy { announce_every, window_pieces, picking, seeding, neighbours, ..Policy::assignment() }
+        let office = if dice.percent(30) { Office::Beside } else { Office::Apart };
+        let sameness = if dice.percent(30) { Sameness::Copied } else { Sameness::Traded };
+        let window_bytes = Policy::assignment().window_bytes;
+        Policy { announce_every, window_pieces, window_bytes, picking, seeding, neighbours, office, sameness }
     }
 
     fn hardware(&self, clients: u32) -> Hardware {

@@ -2,7 +2,7 @@
 
 use crate::fault::{Faults, Mishap, mix};
 use crate::metainfo::{Bitfield, Layout, PieceHashes, PieceIndex};
-use crate::protocol::{Catalog, Config, Incarnation, Owned, Patience, Policy, Rank};
+use crate::protocol::{Catalog, Config, Incarnation, Owned, Patience, Policy, Prospects, Rank, Time};
 use crate::storage::Model;
 
 use super::Hardware;
@@ -26,6 +26,19 @@ pub struct Scenario {
     pub faults: Faults,
     /// What happens to nodes.
     pub mishaps: Vec<Mishap>,
+    /// What clients come to own while the swarm runs.
+    pub offers: Vec<Offer>,
+}
+
+/// A client comes to own a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Offer {
+    /// Which client.
+    pub rank: Rank,
+    /// When.
+    pub at: Time,
+    /// Which of the scenario's files, whole.
+    pub file: usize,
 }
 
 /// A file as its owners publish it: its hashes, and the content that they stand for.
@@ -49,11 +62,26 @@ impl Published {
     /// A file of model content, which is unlike that of any other name or seed.
     #[must_use]
     pub fn model(name: &str, pieces: u32, seed: u64) -> Self {
-        let layout = Layout { pieces, piece_length: Self::MODEL_PIECE };
         let own = name.bytes().fold(seed, |state, byte| mix(state, u64::from(byte)));
+        Self::of_contents(name, (0..pieces).map(|piece| (own, u64::from(piece))))
+    }
+
+    /// A file of model content of which many pieces, in files of the same seed too, have the same content.
+    #[must_use]
+    pub fn repetitive(name: &str, pieces: u32, seed: u64) -> Self {
+        /// So many different pieces are there in all such files.
+        const DIFFERENT: u64 = 20;
+        let own = name.bytes().fold(seed, |state, byte| mix(state, u64::from(byte)));
+        Self::of_contents(name, (0..pieces).map(|piece| (seed, mix(own, u64::from(piece)) % DIFFERENT)))
+    }
+
+    /// Two numbers make the content of a piece.
+    fn of_contents(name: &str, numbers: impl ExactSizeIterator<Item = (u64, u64)>) -> Self {
+        let pieces = numbers.len() as u32;
+        let layout = Layout { pieces, piece_length: Self::MODEL_PIECE };
         let mut hashes = PieceHashes::new();
         let mut content = Vec::with_capacity(pieces as usize * Self::MODEL_PIECE as usize);
-        for piece in 0..u64::from(pieces) {
+        for (own, piece) in numbers {
             let start = content.len();
             content.extend_from_slice(&mix(own, 2 * piece).to_le_bytes());
             content.extend_from_slice(&mix(own, 2 * piece + 1).to_le_bytes());
@@ -102,7 +130,7 @@ impl Published {
     /// The file with some of its pieces, as a client's catalog lists it.
     #[must_use]
     pub fn held(&self, held: Bitfield) -> Owned {
-        Owned { name: self.name.clone(), layout: self.layout, hashes: self.hashes.clone(), held }
+        Owned { name: self.name.clone(), layout: self.layout, hashes: self.hashes.clone(), held, takers: None }
     }
 }
 
@@ -119,6 +147,7 @@ impl Scenario {
             hardware: Hardware::default(),
             faults: Faults { seed, ..Faults::default() },
             mishaps: Vec::new(),
+            offers: Vec::new(),
         }
     }
 
@@ -135,6 +164,18 @@ impl Scenario {
     pub fn owns(&mut self, client: u32, file: usize) {
         let owned = self.files[file].owned();
         self.catalogs[client as usize].owned.push(owned);
+    }
+
+    /// Gives the client the whole file while the swarm runs.
+    pub fn comes_to_own(&mut self, client: u32, file: usize, at: Time) {
+        self.offers.push(Offer { rank: Rank(client), at, file });
+        self.catalogs[client as usize].prospects = Prospects::Open;
+    }
+
+    /// What a client comes to own after this time.
+    pub(super) fn offers_after(&self, rank: Rank, time: Time) -> impl Iterator<Item = Owned> {
+        let later = self.offers.iter().filter(move |offer| offer.rank == rank && offer.at > time);
+        later.map(|offer| self.files[offer.file].owned())
     }
 
     /// Has the client want the file.

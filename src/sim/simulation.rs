@@ -27,6 +27,8 @@ pub(super) enum Item {
     Ready { rank: Rank, life: u32 },
     /// A mishap whose time has come.
     Mishap(usize),
+    /// A client comes to own something.
+    Offer(usize),
     /// A crashed host comes back.
     Return { rank: Rank, with: Return },
     /// A stall or a silence may be over.
@@ -91,7 +93,9 @@ impl<'a, N: Node, S: Storage> Simulation<'a, N, S> {
     ) -> Self {
         let host = |(rank, catalog): (usize, &Catalog)| {
             let config = scenario.config(Rank(rank as u32), Incarnation::default());
-            Host::new(birth(config, catalog.clone()), storage(&catalog.owned))
+            let later = scenario.offers_after(Rank(rank as u32), Time::ZERO);
+            let owned: Vec<Owned> = catalog.owned.iter().cloned().chain(later).collect();
+            Host::new(birth(config, catalog.clone()), storage(&owned))
         };
         let mut simulation = Self {
             scenario,
@@ -123,6 +127,9 @@ impl<'a, N: Node, S: Storage> Simulation<'a, N, S> {
                 When::At(time) => self.queue.push(time, Item::Mishap(index)),
                 When::Message(count) => self.hosts[mishap.rank.0 as usize].doom.push((count, index)),
             }
+        }
+        for (index, offer) in self.scenario.offers.iter().enumerate() {
+            self.queue.push(offer.at, Item::Offer(index));
         }
         for &(rank, _) in &self.scenario.hardware.slow {
             if (rank.0 as usize) < self.hosts.len() {
@@ -199,6 +206,7 @@ impl<'a, N: Node, S: Storage> Simulation<'a, N, S> {
             Item::Mishap(index) => {
                 self.strike(index);
             }
+            Item::Offer(index) => self.come_to_own(index),
             Item::Return { rank, with } => self.bring_back(rank, with),
             Item::Up(rank) => {
                 let host = &self.hosts[rank.0 as usize];

@@ -35,6 +35,8 @@ pub struct Knowledge {
     pub left: Option<Outcome>,
     /// Pieces that it received and did not hold, by whom they came from.
     pub received_from: Vec<u64>,
+    /// Pieces that it came to hold without anybody: owned, copied, or found in its storage.
+    pub found: u64,
     /// Pieces that it received though it held them.
     pub received_again: u64,
     /// Messages that it has sent.
@@ -67,6 +69,7 @@ impl Truth {
                 first_life: true,
                 left: None,
                 received_from: vec![0; scenario.catalogs.len()],
+                found: 0,
                 received_again: 0,
                 messages: 0,
             }
@@ -153,6 +156,19 @@ impl Knowledge {
         } else {
             self.received_again += 1;
         }
+    }
+
+    /// Notes a piece that its storage found or copied.
+    pub(super) fn find(&mut self, file: usize, piece: PieceIndex) {
+        self.found += u64::from(self.held[file].insert(piece));
+    }
+
+    /// Notes a file that it has come to own.
+    pub(super) fn own(&mut self, file: usize) {
+        let pieces = self.held[file].pieces();
+        self.found += u64::from(self.missing(file));
+        (self.held[file], self.learnt[file]) = (Bitfield::all(pieces), Bitfield::all(pieces));
+        self.complete[file] = true;
     }
 
     /// Notes a file that its storage has finished.

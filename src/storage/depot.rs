@@ -60,6 +60,80 @@ pub enum Word {
         /// How it went.
         result: Result<(), StorageError>,
     },
+    /// Something that no call asked for.
+    Own(OwnWord),
+}
+
+/// What a depot says of its own accord, because it looks for what it has and for what there is to be had.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum OwnWord {
+    /// It has heard of hashes, as [`Depot::learn`] told it, and is going to look whether it has the content of these pieces.
+    /// Said once for each call of `learn`, by a depot that looks.
+    Learnt {
+        /// Whose hashes.
+        torrent: TorrentId,
+        /// The piece of the first.
+        first: PieceIndex,
+        /// How many there were.
+        count: u32,
+        /// The pieces that it looks at, in order; [`OwnWord::Held`] or [`OwnWord::Lacking`] follows for each.
+        here: Vec<PieceIndex>,
+    },
+    /// A piece was found, or copied, and matches its hash.
+    Held {
+        /// Whose.
+        torrent: TorrentId,
+        /// Which.
+        piece: PieceIndex,
+    },
+    /// A piece is not here after all, or could not be copied.
+    Lacking {
+        /// Whose.
+        torrent: TorrentId,
+        /// Which.
+        piece: PieceIndex,
+    },
+    /// It has come to hold all of a torrent.
+    Offer(Offer),
+    /// It has come to want these torrents, each named once.
+    Want(Vec<String>),
+    /// It will neither offer nor want anything more.
+    AllOffered,
+    /// It cannot go on, and nobody can without it.
+    GiveUp(Failure),
+}
+
+/// A torrent that a depot has come to hold.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Offer {
+    /// Its name.
+    pub name: String,
+    /// How it is cut.
+    pub layout: Layout,
+    /// The hashes of all its pieces.
+    pub hashes: PieceHashes,
+    /// The ranks that are going to download it, lowest first.
+    pub takers: Vec<u32>,
+}
+
+/// Why a depot cannot go on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// What kind of thing went wrong.
+    pub kind: FailureKind,
+    /// What is wrong, where, and what to do.
+    pub reason: String,
+}
+
+/// What kind of thing went wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FailureKind {
+    /// What was asked for cannot be done.
+    Input,
+    /// A disk or a file system refuses.
+    Disk,
+    /// Content is not what it was said to be, or changes.
+    Integrity,
 }
 
 /// Holds the content of pieces for a driver, which moves blocks between it and the wire. No call waits for a disk: what takes
@@ -91,6 +165,21 @@ pub trait Depot {
     /// Nothing more comes or is wanted on this way: its piece is given up, unless it is whole already. What is still
     /// answered to it is of no interest, but for the buffers.
     fn forget(&mut self, passage: Passage);
+
+    /// Makes a piece out of another with the same hash, which is held; answered by [`OwnWord::Held`] or
+    /// [`OwnWord::Lacking`].
+    fn copy(&mut self, from: (TorrentId, PieceIndex), to: (TorrentId, PieceIndex));
+
+    /// All ranks have come, and this is what each said of itself, by rank. A depot that has nothing to find out has nothing
+    /// to do.
+    fn convene(&mut self, _cards: &[(u32, &[u8])]) {}
+
+    /// A rank was given up: what it was to do is for others now. A depot that does nothing for others has nothing to do.
+    fn succeed(&mut self, _rank: u32) {}
+
+    /// The run ends, and nothing more is asked for: what is here is to be kept for another run. Until it is, the depot is
+    /// busy.
+    fn settle(&mut self) {}
 
     /// Finishes a torrent of which every piece is held; answered by [`Word::Closed`]. Afterwards its output is whole and in
     /// place.

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 
-use super::{Block, Depot, LONGEST_BLOCK, Passage, Storage, StorageError, Word};
+use super::{Block, Depot, LONGEST_BLOCK, OwnWord, Passage, Storage, StorageError, Word, Written};
 use crate::metainfo::{Layout, PieceHashes, PieceIndex, TorrentId};
 
 /// Does all that it is asked at once, in the caller's thread. For storages in memory, whose pieces are small.
@@ -82,6 +82,17 @@ impl<S: Storage> Depot for Immediate<S> {
         self.begun.remove(&passage);
     }
 
+    fn copy(&mut self, from: (TorrentId, PieceIndex), to: (TorrentId, PieceIndex)) {
+        let (torrent, piece) = to;
+        self.whole.clear();
+        let read = self.storage.read(from.0, from.1, &mut self.whole);
+        let copied = read.and_then(|()| self.storage.write(torrent, piece, &self.whole));
+        self.words.push_back(Word::Own(match copied {
+            Ok(Written::Verified) => OwnWord::Held { torrent, piece },
+            Ok(Written::Corrupt | Written::Short) | Err(_) => OwnWord::Lacking { torrent, piece },
+        }));
+    }
+
     fn close(&mut self, torrent: TorrentId) {
         let result = self.storage.close(torrent);
         self.words.push_back(Word::Closed { torrent, result });
@@ -101,7 +112,7 @@ impl<S: Storage> Depot for Immediate<S> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Model, Written};
+    use super::super::Model;
     use super::*;
     use crate::metainfo::Bitfield;
 

@@ -1,12 +1,18 @@
 //! Where it rests: the content of pieces, checked against their hashes as it arrives.
 
 mod depot;
+mod hashing;
 mod immediate;
 mod model;
+mod plain_file;
+mod walk;
 
-pub use depot::{Block, Depot, LONGEST_BLOCK, Passage, Word};
+pub use depot::{Block, Depot, Failure, FailureKind, LONGEST_BLOCK, Offer, OwnWord, Passage, Word};
+pub use hashing::{PieceDigest, UnreadPiece, hash_pieces};
 pub use immediate::Immediate;
 pub use model::Model;
+pub use plain_file::open_plain_file;
+pub use walk::{WalkError, place_of, walk};
 
 use crate::metainfo::{Layout, PieceHashes, PieceIndex, TorrentId};
 

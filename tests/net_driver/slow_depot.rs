@@ -168,6 +168,10 @@ impl Depot for SlowDepot {
         self.give(passage.0, Job::Forget(passage), 1);
     }
 
+    fn copy(&mut self, from: (TorrentId, PieceIndex), to: (TorrentId, PieceIndex)) {
+        panic!("no story copies {from:?} to {to:?}");
+    }
+
     fn close(&mut self, torrent: TorrentId) {
         self.give(0, Job::Close(torrent), 1);
     }

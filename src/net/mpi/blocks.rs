@@ -8,9 +8,11 @@ use super::incoming::Arrived;
 use super::passages::{Expected, Found, Over, Repeated};
 use super::pool::Direction;
 use super::sending::{Departure, Telling};
-use crate::metainfo::TorrentId;
-use crate::protocol::{Arrival, Event, Slot};
-use crate::storage::{Block, LONGEST_BLOCK, Passage, StorageError, Word, Written};
+use crate::metainfo::{Bitfield, TorrentId};
+use crate::protocol::{Arrival, Event, Outcome, Owned, Rank, Refusal, Slot};
+use crate::storage::{
+    Block, Failure, FailureKind, LONGEST_BLOCK, Offer, OwnWord, Passage, StorageError, Word, Written,
+};
 
 impl Driver<'_> {
     /// Moves blocks on as far as it goes now, and hears what the depot says. Tells whether it said anything.
@@ -36,6 +38,7 @@ impl Driver<'_> {
                 Word::Taken { buffer } => self.pool.give(Direction::In, buffer),
                 Word::Arrived { passage, result } => self.arrived(passage, result),
                 Word::Closed { torrent, result } => self.closed(torrent, result),
+                Word::Own(word) => self.heard.push_back(event_of(word)),
             }
         }
     }
@@ -138,6 +141,29 @@ impl Driver<'_> {
         if let Some(Departure { to, telling: Telling::Told, .. }) = self.sending.left(passage) {
             self.heard.push_back(Event::Sent { to });
         }
+    }
+}
+
+fn event_of(word: OwnWord) -> Event {
+    match word {
+        OwnWord::Learnt { torrent, first, count, here } => Event::Learnt { torrent, first, count, here },
+        OwnWord::Held { torrent, piece } => Event::Held { torrent, piece },
+        OwnWord::Lacking { torrent, piece } => Event::Lacking { torrent, piece },
+        OwnWord::Offer(Offer { name, layout, hashes, takers }) => {
+            let (held, takers) = (Bitfield::all(layout.pieces), takers.into_iter().map(Rank).collect());
+            Event::Offer(Box::new(Owned { name, layout, hashes, held, takers: Some(takers) }))
+        }
+        OwnWord::Want(names) => Event::Want { names },
+        OwnWord::AllOffered => Event::AllOffered,
+        OwnWord::GiveUp(Failure { kind, reason }) => Event::GiveUp(Refusal { outcome: outcome_of(kind), reason }),
+    }
+}
+
+fn outcome_of(kind: FailureKind) -> Outcome {
+    match kind {
+        FailureKind::Input => Outcome::BadInput,
+        FailureKind::Disk => Outcome::Disk,
+        FailureKind::Integrity => Outcome::Integrity,
     }
 }
 

@@ -35,7 +35,16 @@ impl Driver<'_> {
             }
             Decision::Learn { torrent, first, hashes } => self.depot.learn(torrent, first, &hashes),
             Decision::Close { torrent } => self.depot.close(torrent),
-            Decision::Drain => self.stage = Stage::Draining { since: self.now },
+            Decision::Copy { from, to } => self.depot.copy(from, to),
+            Decision::Convene { cards } => {
+                let cards: Vec<(u32, &[u8])> = cards.iter().map(|card| (card.rank.0, &card.card[..])).collect();
+                self.depot.convene(&cards);
+            }
+            Decision::Succeed { rank } => self.depot.succeed(rank.0),
+            Decision::Drain => {
+                self.depot.settle();
+                self.stage = Stage::Draining { since: self.now };
+            }
             Decision::Tell(observed) => (self.observer)(self.now, &observed),
         }
         Ok(())

@@ -7,20 +7,46 @@ use super::shared::Shared;
 use super::torrent::State;
 use crate::metainfo::{PieceHashes, PieceIndex, TorrentId};
 use crate::protocol::{
-    Call, Claim, Decision, Finish, More, Need, Observed, Outbox, Outcome, Owned, Publication, Refusal, Report, Time,
-    Traffic,
+    About, Call, Claim, Decision, Finish, More, Need, Observed, Outbox, Outcome, Owned, Prospects, Publication,
+    Refusal, Report, Time, Traffic,
 };
 
 /// Something to be said to the tracker.
 #[derive(Clone, Debug)]
 pub(super) enum Pending {
     Publish(Portion),
-    Join { names: Vec<String> },
-    Hashes { torrent: TorrentId },
-    Announce { stretch: Range<usize>, need: Need },
-    Completed { stretch: Range<usize>, torrents: Vec<TorrentId>, finished: Option<Outcome> },
-    Abort { outcome: Outcome, reason: String },
-    Drained { stretch: Range<usize>, finish: Finish, traffic: Traffic },
+    /// A file by its place in the catalog, which was not among those that were published.
+    Offer {
+        index: usize,
+    },
+    AllOffered,
+    Join {
+        names: Vec<String>,
+    },
+    Await {
+        names: Vec<String>,
+    },
+    Hashes {
+        torrent: TorrentId,
+    },
+    Announce {
+        stretch: Range<usize>,
+        need: Need,
+    },
+    Completed {
+        stretch: Range<usize>,
+        torrents: Vec<TorrentId>,
+        finished: Option<Outcome>,
+    },
+    Abort {
+        outcome: Outcome,
+        reason: String,
+    },
+    Drained {
+        stretch: Range<usize>,
+        finish: Finish,
+        traffic: Traffic,
+    },
 }
 
 impl Pending {
@@ -76,6 +102,8 @@ impl Download {
         self.stage = Stage::Publishing;
         self.version = 0;
         self.starving = None;
+        self.coming.clear();
+        self.offered = self.catalog.owned.len();
         let owned = (0..self.catalog.owned.len()).map(Item::Owned);
         let known = self.torrents.iter().filter(|(_, torrent)| torrent.knows_all_hashes());
         let downloaded = known.map(|(&id, _)| Item::Downloaded(id));
@@ -134,7 +162,8 @@ impl Download {
     /// Whether everything that can be had is here and in place.
     pub(super) fn is_done(&self) -> bool {
         let closing = self.torrents.values().any(|torrent| torrent.state == State::Closing);
-        self.open.is_empty() && self.unresolved.is_empty() && !closing
+        let expects = !self.coming.is_empty() || self.catalog.prospects == Prospects::Open;
+        self.open.is_empty() && self.unresolved.is_empty() && !closing && !expects
     }
 
     /// Tells of closed files, and of the end of the download where it has come.
@@ -166,7 +195,8 @@ impl Download {
 
     /// Makes the next call, if its turn has come.
     pub(super) fn speak(&mut self, now: Time, shared: &Shared, out: &mut Outbox) {
-        let Some(pending) = self.calls.next(Pending::joined) else { return };
+        let next = self.calls.next(Pending::joined);
+        let Some(pending) = next.or_else(|| self.wait_attentively()) else { return };
         let call = self.call(&pending, shared, out);
         let message = self.calls.make(now, &shared.config, shared.term, pending, call);
         out.push(Decision::Send { to: shared.tracker(), message });
@@ -181,13 +211,16 @@ impl Download {
                     out.tell(Observed::Init { owned, wanted });
                 }
                 let (files, next) = self.publications(*portion);
-                let (wanted, more) = match next {
-                    Some(_) => (Vec::new(), More::Follows),
-                    None => (self.intended(), More::Done),
+                let (wanted, more, about) = match next {
+                    Some(_) => (Vec::new(), More::Follows, About::default()),
+                    None => (self.intended(), More::Done, self.about()),
                 };
-                Call::Publish { part: portion.part, files, wanted, more }
+                Call::Publish { part: portion.part, files, wanted, more, about }
             }
+            Pending::Offer { index } => Call::Offer { file: self.offer(*index) },
+            Pending::AllOffered => Call::AllOffered,
             Pending::Join { names } => Call::Join { wanted: names.clone() },
+            Pending::Await { names } => Call::Await { since: self.version, wanted: names.clone() },
             Pending::Hashes { torrent } => {
                 let known = self.torrents.get(torrent).map_or(0, |torrent| torrent.hashes.len());
                 Call::Hashes { torrent: *torrent, first: PieceIndex(known as u32) }
@@ -233,7 +266,9 @@ impl Download {
             let chunk = hashes.chunk(first, budget);
             let end = first + chunk.len() as u32;
             budget = budget.saturating_sub(chunk.total_bytes() + 4 * chunk.len() + name.len() + 32);
-            files.push(Publication { name: name.to_owned(), layout, claim, first: PieceIndex(first), hashes: chunk });
+            let takers = self.takers_of(self.items[index]);
+            let name = name.to_owned();
+            files.push(Publication { name, layout, claim, first: PieceIndex(first), hashes: chunk, takers });
             if end < layout.pieces {
                 return (files, next(index, end));
             }
@@ -248,7 +283,7 @@ impl Download {
     fn published(&self, item: Item) -> (&str, crate::metainfo::Layout, Claim, &PieceHashes) {
         match item {
             Item::Owned(index) => {
-                let Owned { name, layout, hashes, held } = &self.catalog.owned[index];
+                let Owned { name, layout, hashes, held, .. } = &self.catalog.owned[index];
                 (name, *layout, if held.is_full() { Claim::Seed } else { Claim::Hashes }, hashes)
             }
             Item::Downloaded(id) => {
@@ -264,7 +299,7 @@ impl Download {
             return;
         }
         self.starving = None;
-        if !self.is_idle(shared) {
+        if !self.is_idle(shared) || self.turn_to_other_twins(shared) {
             return;
         }
         self.starving = Some(now + shared.config.patience.call / 2);

@@ -8,7 +8,7 @@ use super::shared::Shared;
 use super::torrent::{State, Torrent};
 use crate::metainfo::{Bitfield, PieceHashes, PieceIndex, TorrentId};
 use crate::protocol::{
-    Answer, Change, Decision, Described, Lack, Observed, Outbox, Owned, Rank, Shortfall, Swarm, Time,
+    Answer, Change, Decision, Described, Lack, Observed, Outbox, Owned, Rank, Sameness, Shortfall, Swarm, Time,
 };
 
 impl Download {
@@ -20,13 +20,19 @@ impl Download {
         }
         match (pending, answer) {
             (_, Answer::Unknown) => self.register(now),
-            (Pending::Publish(_), Answer::Start { torrents }) => self.started(&torrents, shared, out),
+            (Pending::Publish(_), Answer::Start { torrents, cards }) => {
+                if !std::mem::replace(&mut self.convened, true) && self.attentive {
+                    out.push(Decision::Convene { cards });
+                }
+                self.started(&torrents, shared, out);
+            }
+            (Pending::Offer { index }, Answer::Offered { torrent }) => self.own(index, torrent, shared, out),
             (Pending::Publish(portion), Answer::Noted) => {
                 if let (_, Some(next)) = self.publications(portion) {
                     self.calls.want(Pending::Publish(next));
                 }
             }
-            (Pending::Join { names }, Answer::Joined { files, swarm }) => {
+            (Pending::Join { names } | Pending::Await { names }, Answer::Joined { files, swarm }) => {
                 self.joined(names, files, shared, out);
                 self.apply(swarm, shared, out);
             }
@@ -47,18 +53,10 @@ impl Download {
 
     fn started(&mut self, ids: &[Option<TorrentId>], shared: &mut Shared, out: &mut Outbox) {
         out.tell(Observed::Started);
-        for (&item, &id) in self.items.iter().zip(ids) {
-            if let (Item::Owned(index), Some(torrent)) = (item, id) {
-                let Owned { name, layout, hashes, held } = &self.catalog.owned[index];
-                if shared.holdings.of(torrent).is_none() {
-                    out.push(Decision::Open { torrent, name: name.clone(), layout: *layout });
-                    shared.holdings.add(torrent, held.clone());
-                    if !held.is_full() {
-                        let hashes = hashes.clone();
-                        out.push(Decision::Learn { torrent, first: PieceIndex(0), hashes });
-                        shared.holdings.note_resumed(torrent, shared.config.rank);
-                    }
-                }
+        let numbered: Vec<(Item, Option<TorrentId>)> = self.items.iter().copied().zip(ids.iter().copied()).collect();
+        for (item, id) in numbered {
+            if let Item::Owned(index) = item {
+                self.own(index, id, shared, out);
             }
         }
         (self.announced, self.confirmed) = (0, 0);
@@ -67,19 +65,49 @@ impl Download {
         self.unresolved.clear();
         self.unavailable.clear();
         self.stage = Stage::Joining;
+        self.offer_the_rest();
+        if self.catalog.wanted.is_empty() {
+            self.trade(shared, out);
+        } else {
+            self.join(self.catalog.wanted.clone());
+        }
+    }
+
+    /// A file that this client owns has its number, or is refused.
+    fn own(&mut self, index: usize, id: Option<TorrentId>, shared: &mut Shared, out: &mut Outbox) {
+        let Some(torrent) = id else { return };
+        let Owned { name, layout, hashes, held, .. } = &self.catalog.owned[index];
+        if shared.holdings.of(torrent).is_some() {
+            // What it came to own it may have been downloading.
+            let new: Vec<PieceIndex> = held.iter().filter(|&piece| !shared.holdings.contains(torrent, piece)).collect();
+            for piece in new {
+                shared.holdings.insert(torrent, piece, shared.config.rank);
+                self.came_to_hold(torrent, piece, shared, out);
+            }
+            return;
+        }
+        out.push(Decision::Open { torrent, name: name.clone(), layout: *layout });
+        shared.holdings.add(torrent, held.clone());
+        if !held.is_full() {
+            let hashes = hashes.clone();
+            out.push(Decision::Learn { torrent, first: PieceIndex(0), hashes });
+            shared.holdings.note_resumed(torrent, shared.config.rank);
+        }
+    }
+
+    /// Asks for these names, in bounded messages.
+    pub(super) fn join(&mut self, wanted: Vec<String>) {
         let mut names = Vec::new();
         let mut bytes = 0;
-        for name in &self.catalog.wanted {
+        for name in wanted {
             bytes += name.len() + 16;
-            names.push(name.clone());
+            names.push(name);
             if bytes > CHUNK {
                 self.calls.want(Pending::Join { names: std::mem::take(&mut names) });
                 bytes = 0;
             }
         }
-        if self.catalog.wanted.is_empty() {
-            self.trade(shared, out);
-        } else if !names.is_empty() {
+        if !names.is_empty() {
             self.calls.want(Pending::Join { names });
         }
     }
@@ -93,6 +121,7 @@ impl Download {
     fn joined(&mut self, names: Vec<String>, files: Vec<Described>, shared: &mut Shared, out: &mut Outbox) {
         for (name, described) in names.into_iter().zip(files) {
             self.unresolved.retain(|unresolved| *unresolved != name);
+            self.coming.remove(&name);
             match described {
                 Described::Known { torrent: id, layout, hashes, takers } => {
                     if let Entry::Vacant(vacant) = self.torrents.entry(id) {
@@ -106,6 +135,7 @@ impl Download {
                     }
                 }
                 Described::Awaited => self.unresolved.push(name),
+                Described::Coming => _ = self.coming.insert(name),
                 Described::Unowned => self.unavailable(name, Lack::Unowned, out),
                 Described::Conflict => self.unavailable(name, Lack::Conflict, out),
             }
@@ -124,12 +154,18 @@ impl Download {
 
     fn learn(&mut self, id: TorrentId, first: PieceIndex, hashes: PieceHashes, shared: &mut Shared, out: &mut Outbox) {
         let (Some(torrent), Some(held)) = (self.torrents.get_mut(&id), shared.holdings.of(id)) else { return };
-        if !torrent.learn(first, &hashes, held) {
+        let Some(learnt) = torrent.learn(first, &hashes) else {
             return out.tell(Observed::Misbehaved { from: shared.tracker(), how: "hashes do not join".into() });
+        };
+        if shared.config.policy.sameness == Sameness::Traded {
+            torrent.release(learnt, held);
+        } else if !hashes.is_empty() {
+            self.twins.ask_storage();
         }
         if !hashes.is_empty() {
             out.push(Decision::Learn { torrent: id, first, hashes });
         }
+        let torrent = &self.torrents[&id];
         if torrent.knows_all_hashes() {
             self.close_if_complete(id, shared, out);
         } else {
@@ -161,7 +197,12 @@ impl Download {
                         torrent.holds(rank, bits.iter());
                     }
                 }
-                Change::Gone { rank } if other(rank) => self.peer_gone(rank, shared, out),
+                Change::Gone { rank } if other(rank) => {
+                    self.peer_gone(rank, shared, out);
+                    if self.attentive {
+                        out.push(Decision::Succeed { rank });
+                    }
+                }
                 Change::Has { .. } | Change::HasAll { .. } | Change::Holds { .. } | Change::Gone { .. } => {}
             }
         }

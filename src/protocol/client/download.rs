@@ -1,17 +1,18 @@
 //! The half that downloads: what is wanted, how far it is, and what arrives. How pieces are chosen and asked for stands in
 //! `requesting`, the talk with the tracker in `announcing`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::announcing::{Item, Pending};
 use super::flight::{Flight, Flights, Source};
 use super::shared::Shared;
 use super::torrent::{State, Torrent};
-use crate::metainfo::TorrentId;
+use super::twins::Twins;
+use crate::metainfo::{PieceIndex, TorrentId};
 use crate::protocol::calls::Calls;
 use crate::protocol::{
-    Arrival, Body, Catalog, Decision, Finish, Incarnation, Lack, News, Observed, Outbox, Outcome, Pieces, Rank, Reason,
-    Shortfall, Slot, Time, Version,
+    Arrival, Body, Catalog, Decision, Finish, Incarnation, Lack, News, Observed, Outbox, Outcome, Pieces, Prospects,
+    Rank, Reason, Shortfall, Slot, Time, Version,
 };
 
 /// Downloads what is wanted, and does all talk with the tracker.
@@ -29,6 +30,15 @@ pub(super) struct Download {
     pub(super) longest_piece: u32,
     /// Wanted names for which the tracker has no torrent yet.
     pub(super) unresolved: Vec<String>,
+    /// Wanted names that somebody may still come to offer.
+    pub(super) coming: BTreeSet<String>,
+    /// How many of the owned files the tracker knows, or will by calls that wait.
+    pub(super) offered: usize,
+    /// Whether others' cards were handed to the driver.
+    pub(super) convened: bool,
+    /// Whether it is to hear at once of what others offer, and of who is gone.
+    pub(super) attentive: bool,
+    pub(super) twins: Twins,
     /// Wanted names that cannot be had.
     pub(super) unavailable: Vec<Shortfall>,
     /// Torrents that closed and that the tracker was not told of.
@@ -66,6 +76,7 @@ pub(super) enum Stage {
 impl Download {
     pub(super) fn new(catalog: Catalog, life: Incarnation) -> Self {
         Self {
+            attentive: catalog.prospects == Prospects::Open,
             catalog,
             stage: Stage::Publishing,
             calls: Calls::new(life),
@@ -74,6 +85,10 @@ impl Download {
             open: Vec::new(),
             longest_piece: 1,
             unresolved: Vec::new(),
+            coming: BTreeSet::new(),
+            offered: 0,
+            convened: false,
+            twins: Twins::default(),
             unavailable: Vec::new(),
             closed: Vec::new(),
             flights: Flights::default(),
@@ -139,18 +154,24 @@ impl Download {
         shared.holdings.insert(torrent, piece, from);
         out.tell(Observed::Received { torrent, piece, from });
         self.starving = None;
-        for other in self.flights.take_all(|other| other.torrent == torrent && other.piece == piece) {
+        self.came_to_hold(torrent, piece, shared, out);
+    }
+
+    /// A piece has come to be held, one way or another.
+    pub(super) fn came_to_hold(&mut self, id: TorrentId, piece: PieceIndex, shared: &mut Shared, out: &mut Outbox) {
+        for other in self.flights.take_all(|other| other.torrent == id && other.piece == piece) {
             shared.peers.get(other.to).uncount(1);
             self.abandon(&other, shared, out);
             shared.send(other.to, Body::Cancel { slot: other.slot }, out);
         }
-        if let Some(state) = self.torrents.get_mut(&torrent) {
+        if let Some(state) = self.torrents.get_mut(&id) {
             state.picker.take(piece);
         }
         if std::mem::take(&mut self.cried) {
             self.take_heart(shared);
         }
-        if !self.close_if_complete(torrent, shared, out) {
+        self.twins.copy_to_followers((id, piece), shared, out);
+        if !self.close_if_complete(id, shared, out) {
             self.announce_if_due(shared);
         }
     }

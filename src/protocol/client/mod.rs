@@ -7,12 +7,14 @@ mod announcing;
 mod answers;
 mod download;
 mod flight;
+mod offering;
 mod requesting;
 mod shared;
 #[cfg(test)]
 mod stories;
 mod takers;
 mod torrent;
+mod twins;
 mod upload;
 
 use self::announcing::Pending;
@@ -26,7 +28,7 @@ use super::peer::Heard;
 use super::peers::Peers;
 use super::{
     Answer, Body, Catalog, Config, Decision, Ending, Event, Incarnation, Manner, Message, Need, Node, Observed, Outbox,
-    Outcome, Rank, StopCause, Term, Time, Traffic,
+    Outcome, Rank, Refusal, StopCause, Term, Time, Traffic,
 };
 
 /// Trades pieces with its peers until everybody has what they want.
@@ -172,6 +174,19 @@ impl Client {
             Event::ReadFailed { to, slot, torrent, piece } => {
                 let wish = Wish { from: to, slot, torrent, piece, manner: Manner::Insistent };
                 upload.unreadable(wish, shared, out);
+            }
+            Event::Learnt { torrent, first, count, here } => {
+                download.learnt(now, torrent, (first, count), &here, shared, out);
+            }
+            Event::Held { torrent, piece } => download.held(now, torrent, piece, shared, out),
+            Event::Lacking { torrent, piece } => download.lacking(now, torrent, piece, shared, out),
+            Event::Offer(owned) => download.come_to_own(*owned),
+            Event::Want { names } => download.come_to_want(names),
+            Event::AllOffered => download.all_offered(shared, out),
+            Event::GiveUp(Refusal { outcome, reason }) => {
+                if matches!(self.end, End::Running) {
+                    download.abort(now, outcome, reason);
+                }
             }
             Event::Closed { torrent } => download.closed(now, torrent, shared, out),
             Event::WriteFailed { torrent } => download.unwritable(now, torrent, shared, out),

@@ -86,7 +86,10 @@ impl Download {
     pub(super) fn is_idle(&self, shared: &Shared) -> bool {
         let hopeless = |rank| shared.peers.find(rank).is_some_and(|peer| peer.is_hopeless());
         let lacks = !self.open.is_empty() || !self.unresolved.is_empty();
-        self.stage == Stage::Trading && lacks && self.flights.iter().all(|flight| hopeless(flight.to))
+        self.stage == Stage::Trading
+            && lacks
+            && !self.twins.are_busy()
+            && self.flights.iter().all(|flight| hopeless(flight.to))
     }
 
     /// How many pieces may be in flight: by bytes, in the bounds that the policy gives.

@@ -36,7 +36,7 @@ impl Stage {
     /// Registered and joined; rank 1 is the seed, ranks 2 and 3 the takers.
     fn trading() -> Self {
         let mut stage = Self::started();
-        stage.answer(1, Answer::Start { torrents: vec![] });
+        stage.answer(1, Answer::Start { torrents: vec![], cards: vec![] });
         let mut hashes = PieceHashes::new();
         ["a", "b", "c", "d"].iter().for_each(|hash| hashes.push(hash.as_bytes()).unwrap());
         let layout = Layout { pieces: 4, piece_length: 1 };

@@ -1,6 +1,7 @@
 //! A torrent that is being downloaded: who holds what of it, and what of it is still to be had.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 
 use super::takers::Takers;
 use crate::metainfo::{Bitfield, Layout, PieceHashes, PieceIndex, TorrentId};
@@ -59,18 +60,21 @@ impl Torrent {
         Self { name, layout, hashes, picker, takers, state: State::Open, holders, corrupt, sent_on, sent_on_by }
     }
 
-    /// Takes more hashes, those from `first` on; tells whether they join what is known.
-    pub(super) fn learn(&mut self, first: PieceIndex, hashes: &PieceHashes, held: &Bitfield) -> bool {
+    /// Takes more hashes, those from `first` on: whose they are, where they join what is known.
+    pub(super) fn learn(&mut self, first: PieceIndex, hashes: &PieceHashes) -> Option<Range<u32>> {
         let known = self.hashes.len() as u32;
         let fits = first.0 == known && hashes.len() <= (self.layout.pieces - known) as usize;
         if !fits || self.hashes.append(hashes).is_err() {
-            return false;
+            return None;
         }
-        let learnt = (known..self.hashes.len() as u32).map(PieceIndex);
-        for piece in learnt.filter(|&piece| !held.contains(piece)) {
+        Some(known..self.hashes.len() as u32)
+    }
+
+    /// Those of these pieces that are not held may be asked for.
+    pub(super) fn release(&mut self, pieces: Range<u32>, held: &Bitfield) {
+        for piece in pieces.map(PieceIndex).filter(|&piece| !held.contains(piece)) {
             self.picker.put_back(piece);
         }
-        true
     }
 
     /// Whether all hashes are known.

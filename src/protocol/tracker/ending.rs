@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use super::roster::{Client, Presence};
-use super::{FIRST, Phase, Repeat, Tracker, sends};
+use super::{FIRST, Phase, Repeat, Tracker};
 use crate::protocol::{
-    Answer, Body, Change, ClientSummary, Decision, Ending, Finish, Observed, Outbox, Outcome, Rank, Summary, Term,
-    Time, Traffic,
+    Answer, Body, Change, ClientSummary, Decision, Ending, Finish, Observed, Office, Outbox, Outcome, Rank, Summary,
+    Term, Time, Traffic,
 };
 
 impl Tracker {
@@ -133,6 +133,7 @@ impl Tracker {
         self.roster.entry(rank).lost = true;
         self.journal.push(Change::Gone { rank });
         out.tell(Observed::Lost { rank });
+        self.tell_attentive(out);
     }
 
     /// A client gives the run up.
@@ -280,7 +281,7 @@ impl Tracker {
                 out.tell(Observed::Short { rank: from, name, missing, why });
             }
             // The client could not count this call.
-            self.afterwards += 1;
+            self.afterwards += u64::from(from != self.config.rank);
             self.roster.entry(from).drained = Some((finish, traffic));
         }
         self.leave_if_drained(now, out);
@@ -297,7 +298,7 @@ impl Tracker {
         for &rank in &live {
             self.send(rank, Body::Exit { outcome: self.outcome }, out);
         }
-        out.tell(Observed::Summary(Box::new(self.summary(sends(out.decisions())))));
+        out.tell(Observed::Summary(Box::new(self.summary(self.sends(out.decisions())))));
         self.phase = if self.lossy { Phase::Leaving { until: self.quiet_from(now) } } else { Phase::Left };
         self.check_at = self.quiet_from(now);
         out.tell(Observed::Left { outcome: self.outcome });
@@ -336,7 +337,9 @@ impl Tracker {
         let clients: Vec<ClientSummary> = self
             .roster
             .iter()
-            .filter(|(rank, client)| *rank != FIRST || client.counts.wanted > 0)
+            .filter(|(rank, client)| {
+                self.config.policy.office == Office::Beside || *rank != FIRST || client.counts.wanted > 0
+            })
             .map(|(rank, client)| ClientSummary {
                 rank,
                 had: client.counts.had,

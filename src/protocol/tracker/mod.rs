@@ -6,6 +6,7 @@
 
 mod ending;
 mod journal;
+mod offers;
 mod register;
 mod roster;
 mod serving;
@@ -19,8 +20,8 @@ use self::register::Register;
 use self::roster::Roster;
 use super::own_time::OwnTime;
 use super::{
-    Answer, Body, Call, Change, Config, Decision, Ending, Event, Message, Node, Observed, Outbox, Outcome, Rank,
-    Refusal, StopCause, TRACKER, Term, Time, Traffic,
+    Answer, Body, Call, Change, Config, Decision, Ending, Event, Message, Node, Observed, Office, Outbox, Outcome,
+    Prospects, Rank, Refusal, StopCause, TRACKER, Term, Time, Traffic,
 };
 
 /// Keeps, per torrent, the piece hashes and who holds which pieces.
@@ -77,7 +78,11 @@ impl Tracker {
     /// all but the rank where the first was, which is welcome too.
     #[must_use]
     pub fn new(config: Config, term: Term) -> Self {
-        let roster = Roster::expecting((1..config.world).map(Rank));
+        let first = match config.policy.office {
+            Office::Apart => FIRST.0 + 1,
+            Office::Beside => FIRST.0,
+        };
+        let roster = Roster::expecting((first..config.world).map(Rank));
         let phase = Phase::Gathering { until: Time(u64::MAX) };
         let (register, journal, progress, traffic, time) = Default::default();
         let outcome = Outcome::Complete;
@@ -150,6 +155,12 @@ impl Tracker {
         (self.config.patience.client / 2).min(self.config.patience.call)
     }
 
+    /// How many messages these decisions send; what is for the own rank never becomes one.
+    fn sends(&self, decisions: &[Decision]) -> u64 {
+        let to_others = |decision: &&Decision| matches!(decision, Decision::Send { to, .. } if *to != self.config.rank);
+        decisions.iter().filter(to_others).count() as u64
+    }
+
     fn send(&self, to: Rank, body: Body, out: &mut Outbox) {
         let message = Message { term: self.term, incarnation: self.config.incarnation, body };
         out.push(Decision::Send { to, message });
@@ -163,7 +174,8 @@ impl Tracker {
         if !self.hear(now, from, &message, out) {
             return;
         }
-        self.afterwards += u64::from(self.roster.get(from).is_some_and(|client| client.drained.is_some()));
+        let drained = self.roster.get(from).is_some_and(|client| client.drained.is_some());
+        self.afterwards += u64::from(drained && from != self.config.rank);
         match message.body {
             Body::Call { sequence, call } => self.call(now, from, sequence, call, out),
             Body::Pong => {}
@@ -225,9 +237,9 @@ impl Tracker {
             (_, Phase::Stopping { ending, outcome, .. }) if stopped || ending == Ending::GivenUp => {
                 self.send(from, Body::Stop { outcome, ending }, out)
             }
-            (Call::Publish { part, files, wanted, more }, _) => {
+            (Call::Publish { part, files, wanted, more, about }, _) => {
                 let client = self.roster.entry(from);
-                (client.intends, client.more) = (wanted, Some(more));
+                (client.intends, client.more, client.about) = (wanted, Some(more), about);
                 self.publish(now, from, sequence, repeat, (part, files, more), out);
             }
             (Call::Again, _) => {
@@ -238,6 +250,13 @@ impl Tracker {
             }
             (Call::Abort { outcome, reason }, _) => self.abort(now, from, sequence, (outcome, reason), out),
             _ if !registered => self.answer(from, sequence, Answer::Unknown, out),
+            (Call::Offer { file }, _) => self.offer(from, sequence, repeat, &file, out),
+            (Call::AllOffered, _) => {
+                self.roster.entry(from).about.prospects = Prospects::Final;
+                self.answer(from, sequence, Answer::Noted, out);
+                self.tell_attentive(out);
+            }
+            (Call::Await { since, wanted }, _) => self.wait(from, sequence, repeat, (since, wanted), out),
             (Call::Join { wanted }, _) => self.join(from, sequence, &wanted, out),
             (Call::Hashes { torrent, first }, _) => self.hashes(from, sequence, torrent, first, out),
             (Call::Announce(report), _) => {
@@ -293,11 +312,18 @@ impl Node for Tracker {
             Event::Timeout
             | Event::Sent { .. }
             | Event::ReadFailed { .. }
+            | Event::Learnt { .. }
+            | Event::Held { .. }
+            | Event::Lacking { .. }
+            | Event::Offer(_)
+            | Event::Want { .. }
+            | Event::AllOffered
+            | Event::GiveUp(_)
             | Event::Closed { .. }
             | Event::WriteFailed { .. } => {}
         }
         if self.traffic.is_some() {
-            self.afterwards += sends(&out.decisions()[before..]);
+            self.afterwards += self.sends(&out.decisions()[before..]);
         }
     }
 
@@ -308,11 +334,6 @@ impl Node for Tracker {
     fn is_finished(&self) -> bool {
         self.phase == Phase::Left
     }
-}
-
-/// How many messages these decisions send.
-fn sends(decisions: &[Decision]) -> u64 {
-    decisions.iter().filter(|decision| matches!(decision, Decision::Send { .. })).count() as u64
 }
 
 /// Where the first tracker was: its loss is not on the roster.

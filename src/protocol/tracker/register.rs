@@ -22,8 +22,18 @@ pub(super) struct Torrent {
     /// Two owners' hashes differ: nobody gets it.
     pub(super) refused: bool,
     pub(super) holders: BTreeMap<Rank, Bitfield>,
-    /// Who wanted it at the start.
+    /// Who downloads it, as far as that was known at first.
     pub(super) takers: Vec<Rank>,
+    named_by: Takers,
+}
+
+/// From whom it is known who downloads a torrent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Takers {
+    /// From themselves: they wanted it at the start.
+    Volunteers,
+    /// From an owner.
+    Owner,
 }
 
 /// What became of a publication.
@@ -42,13 +52,17 @@ pub(super) enum Published {
 impl Register {
     /// Takes up one chunk of what a client publishes.
     pub(super) fn publish(&mut self, from: Rank, publication: &Publication) -> Published {
-        let Publication { name, layout, claim, first, hashes } = publication;
+        let Publication { name, layout, claim, first, hashes, takers } = publication;
         let end = u64::from(first.0) + hashes.len() as u64;
         if end > u64::from(layout.pieces) {
             return Published::Senseless;
         }
         let id = self.id_of(name);
         let torrent = self.torrents.entry(id).or_insert_with(|| Torrent::new(*layout, from));
+        if let (Some(takers), Takers::Volunteers) = (takers, torrent.named_by) {
+            // The first word counts: all must be told the same.
+            (torrent.takers, torrent.named_by) = (takers.clone(), Takers::Owner);
+        }
         if let Some(piece) = torrent.first_difference(*layout, *first, hashes) {
             let text = |hashes: &PieceHashes, at: u32| {
                 hashes.get(PieceIndex(at)).map_or("nothing".into(), |hash| String::from_utf8_lossy(hash).into_owned())
@@ -86,7 +100,10 @@ impl Register {
     /// Notes who is going to download a torrent, unless it is there already.
     pub(super) fn add_taker(&mut self, name: &str, rank: Rank) {
         let torrent = self.by_name.get(name).and_then(|id| self.torrents.get_mut(id));
-        if let Some(torrent) = torrent.filter(|torrent| !torrent.holders.get(&rank).is_some_and(Bitfield::is_full)) {
+        let open = |torrent: &&mut Torrent| {
+            torrent.named_by == Takers::Volunteers && !torrent.holders.get(&rank).is_some_and(Bitfield::is_full)
+        };
+        if let Some(torrent) = torrent.filter(open) {
             torrent.takers.push(rank);
         }
     }
@@ -145,7 +162,7 @@ impl Register {
 impl Torrent {
     fn new(layout: Layout, publisher: Rank) -> Self {
         let (hashes, holders, takers) = Default::default();
-        Self { layout, hashes, publisher, refused: false, holders, takers }
+        Self { layout, hashes, publisher, refused: false, holders, takers, named_by: Takers::Volunteers }
     }
 
     /// Whether everything is known that a downloader needs.
@@ -173,7 +190,14 @@ mod tests {
         let mut list = PieceHashes::new();
         hashes.iter().for_each(|hash| list.push(hash.as_bytes()).unwrap());
         let layout = Layout { pieces, piece_length: 1 };
-        Publication { name: name.into(), layout, claim: Claim::Seed, first: PieceIndex(first), hashes: list }
+        Publication {
+            name: name.into(),
+            layout,
+            claim: Claim::Seed,
+            first: PieceIndex(first),
+            hashes: list,
+            takers: None,
+        }
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::metainfo::TorrentId;
-use crate::protocol::{Finish, Incarnation, More, Outcome, Rank, Time, Traffic};
+use crate::protocol::{About, Finish, Incarnation, More, Outcome, Prospects, Rank, Time, Traffic, Version};
 
 /// The clients of a swarm, by rank.
 #[derive(Debug, Default)]
@@ -32,6 +32,10 @@ pub(super) struct Client {
     pub(super) intends: Vec<String>,
     /// Whether its last part of a publication was the last of all.
     pub(super) more: Option<More>,
+    /// What it said of itself.
+    pub(super) about: About,
+    /// The call that is answered when something happens.
+    pub(super) awaits: Option<Awaits>,
     /// A file whose chunks still arrive.
     pub(super) publishing: Option<String>,
     /// The call that is answered when all have spoken.
@@ -47,6 +51,17 @@ pub(super) struct Client {
     pub(super) stopped: bool,
     pub(super) drained: Option<(Finish, Traffic)>,
     pub(super) counts: Counts,
+}
+
+/// What a client waits to hear.
+#[derive(Clone, Debug)]
+pub(super) struct Awaits {
+    /// The number of its call.
+    pub(super) sequence: u32,
+    /// The version that it has applied.
+    pub(super) since: Version,
+    /// The names that it wants.
+    pub(super) wanted: Vec<String>,
 }
 
 /// Whether a client takes part.
@@ -130,6 +145,11 @@ impl Roster {
 }
 
 impl Client {
+    /// Whether it may come to offer more than it has.
+    pub(super) fn may_offer(&self) -> bool {
+        self.about.prospects == Prospects::Open && self.finished.is_none()
+    }
+
     /// It is in a new life: only what was counted of the old one stays.
     pub(super) fn reborn(&mut self, incarnation: Incarnation) {
         let (counts, heard) = (std::mem::take(&mut self.counts), self.heard);

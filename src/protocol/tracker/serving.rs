@@ -12,7 +12,7 @@ use crate::protocol::{
 };
 
 /// About how many bytes of hashes an answer carries.
-const CHUNK: usize = 900 * 1024;
+pub(super) const CHUNK: usize = 900 * 1024;
 /// More downloaders than this are not told of each other.
 const TAKERS: usize = 1024;
 /// Of a torrent's holders, so many are among a client's neighbours before the rest is chosen.
@@ -63,7 +63,8 @@ impl Tracker {
         }
     }
 
-    fn publish_one(&mut self, from: Rank, file: &Publication, out: &mut Outbox) {
+    pub(super) fn publish_one(&mut self, from: Rank, file: &Publication, out: &mut Outbox) {
+        let had = self.register.find(&file.name).and_then(|(_, torrent)| Some(torrent.holders.get(&from)?.count()));
         let published = self.register.publish(from, file);
         let id = self.register.find(&file.name).map(|(id, _)| id);
         let mut accepted = id;
@@ -71,7 +72,7 @@ impl Tracker {
             Published::Agrees => {}
             Published::Seeds(torrent) => {
                 self.journal.push(Change::HasAll { rank: from, torrent });
-                self.roster.entry(from).counts.had += u64::from(file.layout.pieces);
+                self.roster.entry(from).counts.had += u64::from(file.layout.pieces - had.unwrap_or(0));
             }
             Published::Differs { publisher, piece, hashes } => {
                 self.outcome = self.outcome.max(Outcome::Integrity);
@@ -137,7 +138,7 @@ impl Tracker {
         let accepted = |id: &Option<TorrentId>| id.filter(|&id| self.register.get(id).is_some_and(|t| !t.refused));
         let published = self.roster.get(rank).map_or(&[][..], |client| &client.published);
         let torrents = published.iter().map(accepted).collect();
-        self.answer(rank, sequence, Answer::Start { torrents }, out);
+        self.answer(rank, sequence, Answer::Start { torrents, cards: self.cards() }, out);
     }
 
     pub(super) fn join(&mut self, from: Rank, sequence: u32, wanted: &[String], out: &mut Outbox) {
@@ -149,7 +150,7 @@ impl Tracker {
         self.answer(from, sequence, Answer::Joined { files, swarm }, out);
     }
 
-    fn describe(&mut self, from: Rank, name: &str, budget: &mut usize) -> Described {
+    pub(super) fn describe(&mut self, from: Rank, name: &str, budget: &mut usize) -> Described {
         match self.register.find(name) {
             Some((_, torrent)) if torrent.refused => Described::Conflict,
             Some((id, torrent)) if torrent.is_whole() => {
@@ -165,6 +166,7 @@ impl Tracker {
                 let takers = if torrent.takers.len() <= TAKERS { torrent.takers.clone() } else { Vec::new() };
                 Described::Known { torrent: id, layout: torrent.layout, hashes, takers }
             }
+            _ if self.roster.live().any(|(_, client)| client.may_offer()) => Described::Coming,
             _ if self.roster.is_complete() => Described::Unowned,
             _ => Described::Awaited,
         }
@@ -297,7 +299,7 @@ impl Tracker {
         swarm
     }
 
-    fn changes(&mut self, rank: Rank, since: Version, need: Need) -> Swarm {
+    pub(super) fn changes(&mut self, rank: Rank, since: Version, need: Need) -> Swarm {
         if need != Need::Fresh {
             // Its neighbours do not have what it lacks; somebody else may.
             self.roster.entry(rank).neighbours = None;

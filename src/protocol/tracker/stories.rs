@@ -25,10 +25,10 @@ impl Stage {
             hashes.push(b"a").unwrap();
             let layout = Layout { pieces: 1, piece_length: 1 };
             let (name, first) = ("file".to_owned(), PieceIndex(0));
-            let file = Publication { name, layout, claim: Claim::Seed, first, hashes };
+            let file = Publication { name, layout, claim: Claim::Seed, first, hashes, takers: None };
             let files = if rank == 1 { vec![file] } else { Vec::new() };
             let wanted = if wanting.contains(&rank) { vec!["file".into()] } else { Vec::new() };
-            stage.call(rank, Call::Publish { part: 0, files, wanted, more: More::Done });
+            stage.call(rank, Call::Publish { part: 0, files, wanted, more: More::Done, about: About::default() });
         }
         stage.out.drain().for_each(drop);
         stage

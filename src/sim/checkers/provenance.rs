@@ -14,6 +14,9 @@ pub(super) struct Provenance {
 impl Provenance {
     pub(super) fn new(scenario: &Scenario) -> Self {
         let mut seeded: Vec<Bitfield> = scenario.files.iter().map(|file| Bitfield::none(file.layout.pieces)).collect();
+        for offer in &scenario.offers {
+            seeded[offer.file] = Bitfield::all(scenario.files[offer.file].layout.pieces);
+        }
         for owned in scenario.catalogs.iter().flat_map(|catalog| &catalog.owned) {
             if let Some(file) = scenario.files.iter().position(|file| file.name == owned.name) {
                 owned.held.iter().for_each(|piece| {

@@ -1,0 +1,76 @@
+//! What a client comes to own and to want while the swarm runs, and how it waits for what others may come to offer.
+
+use super::announcing::Pending;
+use super::download::{Download, Stage};
+use super::shared::Shared;
+use crate::metainfo::PieceIndex;
+use crate::protocol::{About, Claim, Outbox, Owned, Prospects, Publication, Rank};
+
+use super::announcing::Item;
+
+impl Download {
+    /// This client has come to own a file, whole.
+    pub(super) fn come_to_own(&mut self, owned: Owned) {
+        self.catalog.owned.push(owned);
+        if !matches!(self.stage, Stage::Publishing | Stage::Stopped) {
+            self.offer_the_rest();
+        }
+    }
+
+    /// Offers what was not published with the rest.
+    pub(super) fn offer_the_rest(&mut self) {
+        for index in self.offered..self.catalog.owned.len() {
+            self.calls.want(Pending::Offer { index });
+        }
+        self.offered = self.catalog.owned.len();
+        if self.attentive && self.catalog.prospects == Prospects::Final {
+            self.calls.want(Pending::AllOffered);
+        }
+    }
+
+    /// This client has come to want these names.
+    pub(super) fn come_to_want(&mut self, names: Vec<String>) {
+        let new: Vec<String> = names.into_iter().filter(|name| !self.catalog.wanted.contains(name)).collect();
+        self.catalog.wanted.extend(new.iter().cloned());
+        if matches!(self.stage, Stage::Joining | Stage::Trading) {
+            // Until the tracker has said more of them.
+            self.coming.extend(new.iter().cloned());
+            self.join(new);
+        }
+    }
+
+    /// This client will neither own nor want anything more.
+    pub(super) fn all_offered(&mut self, shared: &Shared, out: &mut Outbox) {
+        self.catalog.prospects = Prospects::Final;
+        if !matches!(self.stage, Stage::Publishing | Stage::Stopped) {
+            self.offer_the_rest();
+            self.complete_if_done(shared, out);
+        }
+    }
+
+    /// With nothing else to say: the call that is answered when something happens.
+    pub(super) fn wait_attentively(&self) -> Option<Pending> {
+        let takes_part = matches!(self.stage, Stage::Trading | Stage::Finished);
+        let waits = takes_part && (self.attentive || !self.coming.is_empty()) && self.calls.is_silent();
+        waits.then(|| Pending::Await { names: self.coming.iter().cloned().collect() })
+    }
+
+    /// What all others are to know of this client.
+    pub(super) fn about(&self) -> About {
+        About { card: self.catalog.card.clone(), prospects: self.catalog.prospects }
+    }
+
+    /// A file by its place in the catalog, as it is offered.
+    pub(super) fn offer(&self, index: usize) -> Publication {
+        let Owned { name, layout, hashes, takers, .. } = self.catalog.owned[index].clone();
+        Publication { name, layout, claim: Claim::Seed, first: PieceIndex(0), hashes, takers }
+    }
+
+    /// Who is going to download an item, where its owner knows.
+    pub(super) fn takers_of(&self, item: Item) -> Option<Vec<Rank>> {
+        match item {
+            Item::Owned(index) => self.catalog.owned[index].takers.clone(),
+            Item::Downloaded(_) => None,
+        }
+    }
+}

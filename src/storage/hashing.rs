@@ -1,0 +1,235 @@
+//! Hashes the pieces of files on all cores.
+
+use std::fs::File;
+use std::io;
+use std::num::NonZeroUsize;
+use std::ops::ControlFlow;
+use std::os::unix::fs::FileExt;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::mpsc::{self, Sender};
+use std::thread;
+
+use sha1::{Digest, Sha1};
+
+use crate::metainfo::{Bitfield, PieceIndex, PieceMap, Span};
+
+/// How much a thread reads at once: it stays in the processor's cache until it is hashed.
+const READ: usize = 256 << 10;
+/// About how much a thread takes on at once: long enough to be read in one go, short enough that all end together.
+const STINT: u32 = 4 << 20;
+static ZEROS: [u8; 4096] = [0; 4096];
+
+/// The SHA-1 of a piece.
+pub type PieceDigest = [u8; 20];
+
+/// Why a piece could not be hashed.
+#[derive(Debug)]
+pub struct UnreadPiece {
+    /// The file that could not be opened or read, as its place in the manifest. Where it is shorter than it should be, the
+    /// error is [`io::ErrorKind::UnexpectedEof`].
+    pub entry: usize,
+    /// The system's answer.
+    pub error: io::Error,
+}
+
+/// Hashes these pieces on so many threads, and tells of each as it is done, in any order, on the thread that asks. Each byte is
+/// read once, and a file is opened once for a run of its pieces; `open` gives a file by its place in the manifest. Ends
+/// early where `each` says so.
+pub fn hash_pieces<O>(
+    map: &PieceMap,
+    pieces: &Bitfield,
+    threads: NonZeroUsize,
+    open: O,
+    mut each: impl FnMut(PieceIndex, Result<PieceDigest, UnreadPiece>) -> ControlFlow<()>,
+) where
+    O: Fn(usize) -> io::Result<File> + Sync,
+{
+    let (done, hashed) = mpsc::channel();
+    let next = AtomicU32::new(0);
+    let (next, open) = (&next, &open);
+    thread::scope(|scope| {
+        for _ in 0..threads.get() {
+            let done = done.clone();
+            scope.spawn(move || Hasher { map, open, opened: None, buffer: vec![0; READ] }.work(pieces, next, &done));
+        }
+        drop(done);
+        // Where nobody listens any more, the threads end after the piece at hand.
+        _ = hashed.into_iter().try_for_each(|(piece, digest)| each(piece, digest));
+    });
+}
+
+type Done = (PieceIndex, Result<PieceDigest, UnreadPiece>);
+
+/// A thread's part.
+struct Hasher<'a, O> {
+    map: &'a PieceMap,
+    open: &'a O,
+    /// The file that was read last: its next piece is likely the next.
+    opened: Option<(usize, File)>,
+    buffer: Vec<u8>,
+}
+
+impl<O: Fn(usize) -> io::Result<File>> Hasher<'_, O> {
+    /// Takes stint after stint, from `next` on, until all pieces are taken or nobody listens.
+    fn work(&mut self, pieces: &Bitfield, next: &AtomicU32, done: &Sender<Done>) {
+        let stint = (STINT / self.map.piece_length()).max(1);
+        let take = |from: u32| (from < pieces.pieces()).then(|| from.saturating_add(stint));
+        while let Ok(first) = next.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take) {
+            let stint = first..first.saturating_add(stint).min(pieces.pieces());
+            for piece in stint.map(PieceIndex).filter(|&piece| pieces.contains(piece)) {
+                if done.send((piece, self.hash(piece))).is_err() {
+                    return;
+                }
+            }
+        }
+    }
+
+    fn hash(&mut self, piece: PieceIndex) -> Result<PieceDigest, UnreadPiece> {
+        let mut sha1 = Sha1::new();
+        let mut place = 0;
+        for span in self.map.spans(piece) {
+            hash_zeros(&mut sha1, span.place - place);
+            self.hash_span(&mut sha1, span).map_err(|error| UnreadPiece { entry: span.entry, error })?;
+            place = span.place + span.length;
+        }
+        hash_zeros(&mut sha1, self.map.length(piece) - place);
+        Ok(sha1.finalize().into())
+    }
+
+    fn hash_span(&mut self, sha1: &mut Sha1, span: Span) -> io::Result<()> {
+        let file = match &mut self.opened {
+            Some((entry, file)) if *entry == span.entry => file,
+            opened => &mut opened.insert((span.entry, (self.open)(span.entry)?)).1,
+        };
+        let (mut offset, end) = (span.offset, span.offset + u64::from(span.length));
+        while offset < end {
+            let length = self.buffer.len().min((end - offset) as usize);
+            file.read_exact_at(&mut self.buffer[..length], offset)?;
+            sha1.update(&self.buffer[..length]);
+            offset += length as u64;
+        }
+        Ok(())
+    }
+}
+
+fn hash_zeros(sha1: &mut Sha1, count: u32) {
+    let mut left = count as usize;
+    while left > 0 {
+        let length = left.min(ZEROS.len());
+        sha1.update(&ZEROS[..length]);
+        left -= length;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::sync::atomic::AtomicUsize;
+
+    use tempfile::TempDir;
+
+    use super::*;
+    use crate::metainfo::Extent;
+
+    const FEW: NonZeroUsize = NonZeroUsize::new(3).unwrap();
+
+    /// Files of these lengths, called by their places, and what is in them all, one after the other.
+    fn files(lengths: &[Extent]) -> (TempDir, PieceMap, Vec<u8>) {
+        let folder = tempfile::tempdir().unwrap();
+        let mut whole = Vec::new();
+        for (place, extent) in lengths.iter().enumerate() {
+            match *extent {
+                Extent::Content(length) => {
+                    let content: Vec<_> = (0..length).map(|byte| (byte * 31 + place as u64) as u8).collect();
+                    fs::write(folder.path().join(place.to_string()), &content).unwrap();
+                    whole.extend(content);
+                }
+                Extent::Zeros(length) => whole.extend(vec![0; length as usize]),
+                Extent::Nothing => {}
+            }
+        }
+        (folder, PieceMap::new(10_000, lengths.iter().copied()), whole)
+    }
+
+    fn hashed(map: &PieceMap, pieces: &Bitfield, folder: &TempDir) -> Vec<Option<PieceDigest>> {
+        let mut digests = vec![None; map.pieces() as usize];
+        let open = |entry: usize| File::open(folder.path().join(entry.to_string()));
+        hash_pieces(map, pieces, FEW, open, |piece, digest| {
+            assert!(digests[piece.as_usize()].is_none(), "{piece} is told twice");
+            digests[piece.as_usize()] = digest.ok();
+            ControlFlow::Continue(())
+        });
+        digests
+    }
+
+    const MANY: [Extent; 9] = [
+        Extent::Content(70_001),
+        Extent::Content(0),
+        Extent::Zeros(9_999),
+        Extent::Content(4),
+        Extent::Content(5_000),
+        Extent::Nothing,
+        Extent::Zeros(4_996),
+        Extent::Content(700_123),
+        Extent::Zeros(9_000),
+    ];
+
+    #[test]
+    fn each_piece_is_hashed_over_its_files_and_the_zeros_between_and_behind_them() {
+        let (folder, map, whole) = files(&MANY);
+        let expected: Vec<_> = whole.chunks(10_000).map(|piece| Some(Sha1::digest(piece).into())).collect();
+        assert_eq!(hashed(&map, &Bitfield::all(map.pieces()), &folder), expected);
+    }
+
+    #[test]
+    fn only_those_asked_for_are_hashed() {
+        let (folder, map, whole) = files(&MANY);
+        let mut some = Bitfield::none(map.pieces());
+        some.insert(PieceIndex(3));
+        some.insert(PieceIndex(map.pieces() - 1));
+        let digests = hashed(&map, &some, &folder);
+        assert_eq!(digests.iter().flatten().count(), 2);
+        assert_eq!(digests[3], Some(Sha1::digest(&whole[30_000..40_000]).into()));
+        assert_eq!(hashed(&map, &Bitfield::none(map.pieces()), &folder), vec![None; map.pieces() as usize]);
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_told_for_its_pieces_alone() {
+        let (folder, map, _) = files(&MANY);
+        fs::remove_file(folder.path().join("3")).unwrap();
+        File::options().write(true).open(folder.path().join("7")).unwrap().set_len(699_000).unwrap();
+        let mut unread = Vec::new();
+        let open = |entry: usize| File::open(folder.path().join(entry.to_string()));
+        hash_pieces(&map, &Bitfield::all(map.pieces()), FEW, open, |piece, digest| {
+            unread.extend(digest.err().map(|UnreadPiece { entry, error }| (piece.0, entry, error.kind())));
+            ControlFlow::Continue(())
+        });
+        unread.sort_unstable_by_key(|&(piece, ..)| piece);
+        let short = io::ErrorKind::UnexpectedEof;
+        assert_eq!(unread, [(8, 3, io::ErrorKind::NotFound), (78, 7, short), (79, 7, short)]);
+    }
+
+    #[test]
+    fn a_file_is_opened_once_for_a_run_of_its_pieces() {
+        let (folder, map, _) = files(&[Extent::Content(400_000), Extent::Content(9)]);
+        let opened = AtomicUsize::new(0);
+        let open = |entry: usize| {
+            opened.fetch_add(1, Ordering::Relaxed);
+            File::open(folder.path().join(entry.to_string()))
+        };
+        hash_pieces(&map, &Bitfield::all(map.pieces()), FEW, open, |_, _| ControlFlow::Continue(()));
+        assert_eq!(opened.into_inner(), 2);
+    }
+
+    #[test]
+    fn who_has_heard_enough_is_told_no_more() {
+        let (folder, map, _) = files(&MANY);
+        let mut told = 0;
+        let open = |entry: usize| File::open(folder.path().join(entry.to_string()));
+        hash_pieces(&map, &Bitfield::all(map.pieces()), FEW, open, |_, _| {
+            told += 1;
+            ControlFlow::Break(())
+        });
+        assert_eq!(told, 1);
+    }
+}
