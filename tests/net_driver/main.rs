@@ -7,7 +7,9 @@
 
 #[path = "../job/mod.rs"]
 mod job;
+mod long_pieces;
 mod play;
+mod slow_depot;
 mod stories;
 mod toys;
 
@@ -118,6 +120,65 @@ fn faults_fall_at_the_wire() {
     let ended = play("faults", 2);
     assert_eq!(ended.code, 0, "{ended:?}");
     assert_eq!(ended.said("as the fates decided"), 2);
+}
+
+#[test]
+fn faults_strike_a_piece_of_several_blocks_as_one() {
+    let ended = play("long faults", 2);
+    assert_eq!(ended.code, 0, "{ended:?}");
+    assert_eq!(ended.said("as the fates decided"), 2);
+}
+
+#[test]
+fn a_piece_of_several_blocks_comes_whole() {
+    for story in ["long ring", "whole blocks"] {
+        let ended = play(story, 3);
+        assert_eq!(ended.code, 0, "{ended:?}");
+        assert_eq!(ended.said("whole"), 3);
+    }
+}
+
+#[test]
+fn two_buffers_are_enough_though_everyone_sends_to_everyone_and_the_depots_are_slow() {
+    let ended = play("sluggish", 4);
+    assert_eq!(ended.code, 0, "{ended:?}");
+    assert_eq!(ended.said("whole"), 4);
+    assert_eq!(ended.said("waited 0 times"), 0, "a depot at work is what wakes its rank");
+}
+
+#[test]
+fn words_pass_while_no_buffer_is_left_for_blocks() {
+    let ended = play("tight", 4);
+    assert_eq!(ended.code, 0, "{ended:?}");
+    assert_eq!(ended.said("whole"), 4);
+}
+
+#[test]
+fn a_rank_that_takes_nothing_does_not_keep_blocks_from_another() {
+    let ended = play("stubborn", 3);
+    assert_eq!(ended.code, 0, "{ended:?}");
+    assert_eq!(ended.said("whole"), 3);
+}
+
+#[test]
+fn late_blocks_of_a_forgotten_piece_are_told_once_and_harm_no_other() {
+    let ended = play("forgetful", 2);
+    assert_eq!(ended.code, 0, "{ended:?}");
+    assert_eq!(ended.said("of slot 0 1 unexpected"), 1);
+}
+
+#[test]
+fn a_piece_that_cannot_be_read_to_its_end_is_refused_and_the_next_is_sent() {
+    let ended = play("unreadable", 2);
+    assert_eq!(ended.code, 0, "{ended:?}");
+    assert_eq!(ended.said("1 refused, 1 whole"), 2);
+}
+
+#[test]
+fn a_rank_has_drained_when_its_depot_has_done_its_work() {
+    let ended = play("closing", 2);
+    assert_eq!(ended.code, 0, "{ended:?}");
+    assert_eq!(ended.said("closed before it left"), 2);
 }
 
 /// All others have what they want: they may not take the core from the one that still works.

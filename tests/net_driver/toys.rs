@@ -1,5 +1,6 @@
 //! A rank of a story: what it does, and how all ranks end together.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tema3::metainfo::{Layout, PieceHashes, PieceIndex, TorrentId};
@@ -8,8 +9,10 @@ use tema3::net::shaping::Limits;
 use tema3::protocol::{
     Body, Decision, Ending, Event, Incarnation, Message, Node, Outbox, Outcome, Rank, StopCause, TRACKER, Term, Time,
 };
-use tema3::storage::{Immediate, Storage, StorageError, Written};
+use tema3::storage::{Depot, Immediate, Storage, StorageError, Written};
 
+use super::long_pieces::{Closing, Everyone, Forgetful, LENGTH, LONGER, Stubborn, Tight, Unreadable};
+use super::slow_depot::{Gate, SlowDepot};
 use super::stories::{Faulty, Flood, Foreign, Order, Parked, Ring, Story, ToSelf, Until};
 
 /// The torrent of which all pieces are.
@@ -36,7 +39,7 @@ pub(crate) fn play(story: &str) -> ! {
         "limit" => run(world, Until::new(StopCause::TimeLimit), 0, &limit),
         "faults" => {
             let faults = Faulty::faults();
-            run(world, Faulty::new(me, faults.clone()), 100, &Options { faults, ..Options::default() })
+            run(world, Faulty::new(me, 500, faults.clone()), 100, &Options { faults, ..Options::default() })
         }
         "parked" => run(world, Parked::default(), 0, &plain),
         "code" => world.finalize(4),
@@ -46,15 +49,52 @@ pub(crate) fn play(story: &str) -> ! {
         "hang" => loop {
             std::thread::park();
         },
+        _ => play_long(story, world),
+    }
+}
+
+/// The stories of pieces that travel in several blocks.
+fn play_long(story: &str, world: World) -> ! {
+    let (me, size, gate) = (world.rank(), world.size(), Arc::<Gate>::default());
+    let plain = Options::default();
+    let tight = Options { memory: Tight::MEMORY, ..Options::default() };
+    let tightest = Options { memory: 0, ..Options::default() };
+    let at_once = |length| SlowDepot::open(length, Duration::ZERO);
+    let sluggish = || SlowDepot::open(LENGTH, Duration::from_millis(3));
+    let gated = |length| SlowDepot::new(length, Duration::ZERO, &gate);
+    match story {
+        "long ring" => run_slowly(world, Ring::new(me, size, 6), at_once(LENGTH), &plain),
+        "sluggish" => run_slowly(world, Everyone::new(me, size), sluggish(), &tightest),
+        "whole blocks" => run_slowly(world, Ring::new(me, size, 6), at_once(2 << 20), &plain),
+        "tight" => run_slowly(world, Tight::new(me, size, Arc::clone(&gate)), gated(LENGTH), &tight),
+        "stubborn" => run_slowly(world, Stubborn::new(me, Arc::clone(&gate)), gated(LENGTH), &tight),
+        "forgetful" => run_slowly(world, Forgetful::new(me, Arc::clone(&gate)), gated(LONGER), &tight),
+        "unreadable" => run_slowly(world, Unreadable::new(me), at_once(LENGTH), &plain),
+        "long faults" => {
+            let faults = Faulty::faults();
+            let story = Faulty::new(me, 60, faults.clone());
+            run_slowly(world, story, sluggish(), &Options { faults, ..Options::default() })
+        }
+        "closing" => run_slowly(world, Closing::default(), SlowDepot::open(LENGTH, Duration::from_millis(500)), &plain),
         _ => panic!("no story is called {story}"),
     }
 }
 
-fn run(mut world: World, story: impl Story, length: usize, options: &Options) -> ! {
+fn run_slowly(world: World, story: impl Story, mut depot: SlowDepot, options: &Options) -> ! {
+    let (world, code) = drive(world, story, &mut depot, options);
+    println!("waited {} times", depot.waits);
+    world.finalize(code)
+}
+
+fn run(world: World, story: impl Story, length: usize, options: &Options) -> ! {
+    let (world, code) = drive(world, story, &mut Immediate::new(MadeUp { length }), options);
+    world.finalize(code)
+}
+
+fn drive(mut world: World, story: impl Story, depot: &mut dyn Depot, options: &Options) -> (World, u8) {
     let mut toy = Toy { me: world.rank(), size: world.size(), story, stage: Stage::Playing, arrived: 0 };
-    let result = world.drive(&mut toy, &mut Immediate::new(MadeUp { length }), &mut |_, _| {}, options);
-    match result {
-        Ok(_) => world.finalize(toy.story.code()),
+    match world.drive(&mut toy, depot, &mut |_, _| {}, options) {
+        Ok(_) => (world, toy.story.code()),
         Err(error) => {
             eprintln!("{error}");
             world.abort(1)

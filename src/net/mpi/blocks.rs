@@ -43,19 +43,23 @@ impl Driver<'_> {
         }
     }
 
-    /// A message came under a slot.
-    pub(super) fn block_came(&mut self, slot: Slot, arrived: Arrived) {
+    /// A message came under a slot. Returns what the node is to hear of it at once; the rest the depot says.
+    pub(super) fn block_came(&mut self, slot: Slot, arrived: Arrived) -> Option<Event> {
         let from = arrived.from;
-        match self.passages.came(from, slot, arrived.length as u32) {
-            Found::Next(block) => return self.depot.write(block, arrived.into_buffer()),
+        let arrival = match self.passages.came(from, slot, arrived.length as u32) {
+            Found::Next(block) => {
+                self.depot.write(block, arrived.into_buffer());
+                return None;
+            }
             Found::Unfit(passage) => {
                 self.depot.forget(passage);
-                self.heard.push_back(Event::Piece { from, slot, arrival: Arrival::Short });
+                Some(Arrival::Short)
             }
-            Found::Stray => self.heard.push_back(Event::Piece { from, slot, arrival: Arrival::Unexpected }),
-            Found::Waste => {}
-        }
+            Found::Stray => Some(Arrival::Unexpected),
+            Found::Waste => None,
+        };
         self.incoming.recycle(arrived, &mut self.pool);
+        arrival.map(|arrival| Event::Piece { from, slot, arrival })
     }
 
     fn arrived(&mut self, passage: Passage, result: Result<Written, StorageError>) {

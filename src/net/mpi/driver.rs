@@ -177,7 +177,7 @@ impl<'a> Driver<'a> {
     }
 
     fn hear_stop(&mut self) {
-        if self.stop_signal.swap(false, Ordering::Relaxed) {
+        if self.stop_signal.load(Ordering::Relaxed) && self.stop_signal.swap(false, Ordering::Relaxed) {
             info!("a signal asks for the end");
             self.heard.push_back(Event::Stop { cause: StopCause::Signal });
         }
@@ -202,13 +202,16 @@ impl<'a> Driver<'a> {
             let Some(arrived) = self.incoming.next(self.now, &mut self.pool)? else {
                 return Ok(handled > 0);
             };
-            self.take_in(arrived);
+            if let Some(event) = self.take_in(arrived) {
+                self.tell(node, event)?;
+            }
             self.hear_own(node)?;
         }
         Ok(true)
     }
 
-    fn take_in(&mut self, arrived: Arrived) {
+    /// What the node is to hear of a message that came, where that is known at once.
+    fn take_in(&mut self, arrived: Arrived) -> Option<Event> {
         let from = arrived.from;
         let event = match (arrived.content(), u16::try_from(arrived.tag).ok().and_then(Slot::from_tag)) {
             (None, _) => {
@@ -229,7 +232,7 @@ impl<'a> Driver<'a> {
             (Some(_), None) => Event::Garbled { from },
         };
         self.incoming.recycle(arrived, &mut self.pool);
-        self.heard.push_back(event);
+        Some(event)
     }
 
     /// Tells the node one thing, and does what it decides.

@@ -39,6 +39,8 @@ pub(super) enum Telling {
 pub(super) struct Sending {
     /// The next one in turn is first.
     receivers: VecDeque<Receiver>,
+    /// Lists of receivers to whom nothing is on its way any more, for the next.
+    spares: Vec<Vec<Leaving>>,
     /// Blocks to one receiver that are under way at once, at most: one that is gone keeps their buffers.
     most_to_one: u32,
 }
@@ -72,7 +74,7 @@ enum Stage {
 
 impl Sending {
     pub(super) fn new(most_to_one: u32) -> Self {
-        Self { receivers: VecDeque::new(), most_to_one }
+        Self { receivers: VecDeque::new(), spares: Vec::new(), most_to_one }
     }
 
     /// Whether no piece is on its way.
@@ -91,7 +93,11 @@ impl Sending {
         let piece = Leaving { departure, asked: 0, stage: Stage::Waiting, under_way: 0 };
         match self.receivers.iter_mut().find(|receiver| receiver.rank == departure.to) {
             Some(receiver) => receiver.pieces.push(piece),
-            None => self.receivers.push_back(Receiver { rank: departure.to, pieces: vec![piece] }),
+            None => {
+                let mut pieces = self.spares.pop().unwrap_or_default();
+                pieces.push(piece);
+                self.receivers.push_back(Receiver { rank: departure.to, pieces });
+            }
         }
     }
 
@@ -129,7 +135,7 @@ impl Sending {
         }
         let Leaving { departure, stage, .. } = pieces.remove(at);
         if pieces.is_empty() {
-            self.receivers.remove(receiver);
+            self.spares.extend(self.receivers.remove(receiver).map(|receiver| receiver.pieces));
         }
         (stage == Stage::Asked).then_some(departure)
     }
