@@ -5,5 +5,6 @@ mod kills;
 mod latecomers;
 mod links;
 mod notes;
+mod offers;
 mod peers;
 mod same;
