@@ -53,9 +53,9 @@ impl Download {
 
     fn started(&mut self, ids: &[Option<TorrentId>], shared: &mut Shared, out: &mut Outbox) {
         out.tell(Observed::Started);
-        for at in 0..self.items.len().min(ids.len()) {
-            if let Item::Owned(index) = self.items[at] {
-                self.own(index, ids[at], shared, out);
+        for (item, &id) in self.items.clone().into_iter().zip(ids) {
+            if let Item::Owned(index) = item {
+                self.own(index, id, shared, out);
             }
         }
         (self.announced, self.confirmed) = (0, 0);
