@@ -71,3 +71,22 @@ fn a_tracker_that_dies_with_the_client_beside_it_is_done_without() {
         assert!(report.ended < at(30_000), "dead before its message {count}: {:?}", report.ended);
     }
 }
+
+#[test]
+fn what_a_tracker_that_dies_was_to_offer_another_one_does() {
+    for dead in [50, 250, 450, 1_000] {
+        let mut scenario =
+            Scenario::new(5, 5, (0..4).map(|part| Published::model(&format!("tree/{part}"), 9, 5)).collect());
+        scenario.policy.office = Office::Beside;
+        for part in 0..4 {
+            (0..=5).for_each(|rank| scenario.wants(rank, part));
+            scenario.comes_to_own(0, part, at(200 * (part as u64 + 1)));
+        }
+        scenario.succeeds(3, 0);
+        let what = Calamity::Crash(Return::Never);
+        scenario.mishaps.push(Mishap { rank: TRACKER, when: When::At(at(dead)), what });
+        let report = run(&scenario);
+        assert!(all_is_delivered(&report), "dead after {dead} ms");
+        assert!(report.ended < at(dead + 14_000), "dead after {dead} ms: {:?}", report.ended);
+    }
+}

@@ -82,6 +82,17 @@ fn what_an_origin_that_dies_did_not_offer_another_one_does() {
 }
 
 #[test]
+fn who_is_to_succeed_an_origin_hears_of_its_death_though_it_trades_with_few() {
+    for seed in 0..10 {
+        let mut scenario = Scenario { seed, ..one_by_one(8, 10) };
+        scenario.policy.neighbours = 2;
+        scenario.succeeds(2, 1);
+        scenario.mishaps.push(death(1, 1_000));
+        assert!(all_is_delivered(&run(&scenario)));
+    }
+}
+
+#[test]
 fn who_would_succeed_an_origin_that_offers_all_does_nothing() {
     let mut scenario = one_by_one(6, 10);
     scenario.succeeds(3, 1);

@@ -88,6 +88,21 @@ fn who_waits_is_answered_when_one_of_the_names_is_offered_and_not_before() {
 }
 
 #[test]
+fn who_waits_is_answered_when_somebody_is_lost_whoever_its_neighbours_are() {
+    for (neighbours, lost) in [(50, 4), (1, 3), (1, 4)] {
+        let mut stage = expecting(Policy { neighbours, ..Policy::assignment() });
+        stage.call(2, Call::Join { wanted: vec!["x".into()] });
+        let (files, swarm) = stage.joined(2);
+        assert_eq!(files, [Described::Coming]);
+        stage.awaits(2, swarm.version, &["x"]);
+        stage.hear(Event::PeerLost { rank: Rank(lost) });
+        let (files, swarm) = stage.joined(2);
+        assert_eq!(files, [Described::Coming]);
+        assert_eq!(swarm.changes, [Change::Gone { rank: Rank(lost) }]);
+    }
+}
+
+#[test]
 fn who_waits_is_answered_when_nobody_may_offer_the_names_any_more() {
     let mut stage = expecting(Policy::assignment());
     stage.awaits(2, 0, &["x"]);
@@ -98,6 +113,14 @@ fn who_waits_is_answered_when_nobody_may_offer_the_names_any_more() {
     stage.awaits(2, 0, &["x"]);
     stage.hear(Event::PeerLost { rank: Rank(1) });
     assert_eq!(stage.joined(2).0, [Described::Awaited], "who is missing might have it");
+}
+
+#[test]
+fn one_that_joins_late_is_told_who_is_gone() {
+    let mut stage = expecting(Policy::assignment());
+    stage.hear(Event::PeerLost { rank: Rank(4) });
+    stage.call(2, Call::Join { wanted: vec!["x".into()] });
+    assert_eq!(stage.joined(2).1.changes, [Change::Anew, Change::Gone { rank: Rank(4) }]);
 }
 
 #[test]
