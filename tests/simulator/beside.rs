@@ -31,6 +31,14 @@ fn a_world_of_one_rank_that_owns_and_wants_ends_complete() {
 }
 
 #[test]
+fn a_world_of_one_rank_that_comes_to_own_what_it_wants_ends_complete() {
+    let mut scenario = beside(1, 0, 40);
+    scenario.comes_to_own(0, 0, at(5_000));
+    let report = run(&scenario);
+    assert!(all_is_delivered(&report) && report.ended < at(5_100), "{:?}", report.ended);
+}
+
+#[test]
 fn a_world_of_one_rank_that_wants_what_nobody_has_ends_soon() {
     let report = run(&beside(1, 0, 40));
     assert_eq!(outcomes(&report), [Outcome::Incomplete]);

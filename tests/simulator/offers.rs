@@ -1,7 +1,9 @@
 //! Clients that come to own what they offer while the swarm runs.
 
+use std::time::Duration;
+
 use tema3::fault::{Calamity, Mishap, Return, When};
-use tema3::protocol::{Lack, Observed, Outcome, Rank, Time};
+use tema3::protocol::{Lack, Observed, Outcome, Rank, TRACKER, Time};
 use tema3::sim::{Published, Scenario};
 
 use crate::notes::{Notes, all_is_delivered, noted, outcomes, run};
@@ -48,6 +50,17 @@ fn a_source_that_is_offered_part_by_part_is_traded_from_the_first_part_on() {
     let finished = first(&notes, |told| matches!(told, Observed::FileFinished { .. }));
     assert!(traded < at(400) && finished < at(600), "{traded:?} {finished:?}: the last offer is made after 3 s");
     assert!(report.ended < at(3_500), "{:?}: 500 ms after the last offer", report.ended);
+}
+
+#[test]
+fn a_tracker_whose_clients_wait_for_long_leaves_with_them() {
+    let mut scenario = parts(1, 4, 1);
+    scenario.comes_to_own(1, 0, at(20_000));
+    let (report, notes) = noted(&scenario);
+    let told_to_leave =
+        notes.0.iter().rev().find(|(_, rank, told)| *rank == TRACKER && matches!(told, Observed::Left { .. }));
+    let told_to_leave = told_to_leave.expect("it ends the run").0;
+    assert!(report.ended < told_to_leave + Duration::from_millis(100), "{told_to_leave:?} {:?}", report.ended);
 }
 
 #[test]

@@ -146,6 +146,30 @@ fn one_that_has_said_something_else_since_waits_no_longer() {
 }
 
 #[test]
+fn to_have_waited_for_an_answer_is_no_sign_of_lost_messages() {
+    let finished = |rank: u32| {
+        let report = Report { since: u64::from(rank), ..Report::default() };
+        Call::Completed { report, torrents: Vec::new(), finished: Some(Outcome::Complete) }
+    };
+    let drained = || {
+        let finish = Finish { outcome: Outcome::Complete, shortfalls: Vec::new() };
+        Call::Drained { received: Vec::new(), finish, traffic: Traffic::default() }
+    };
+    let left_at_once = |again: Call, repeated: fn() -> Call| {
+        let mut stage = expecting(Policy::assignment());
+        stage.call(2, again);
+        stage.repeats(2, repeated());
+        (1..=4).for_each(|rank| stage.call(rank, finished(rank)));
+        (1..=4).for_each(|rank| stage.call(rank, drained()));
+        stage.tracker.is_finished()
+    };
+    let wait = || Call::Await { since: 0, wanted: vec!["x".into()] };
+    let announce = || Call::Announce(Report::default());
+    assert!(left_at_once(wait(), wait));
+    assert!(!left_at_once(announce(), announce), "the answer was lost: so may be the last word");
+}
+
+#[test]
 fn all_are_told_at_the_start_what_each_said_of_itself_unless_it_said_too_much() {
     let card = |rank: u32| match rank {
         2 => vec![1; Catalog::LONGEST_CARD],
