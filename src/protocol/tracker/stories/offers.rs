@@ -217,3 +217,24 @@ fn an_offer_of_one_whose_hashes_differ_is_refused_and_told_and_the_others_keep_w
     let seed = Change::HasAll { rank: Rank(1), torrent: id_of(&files) };
     assert_eq!(swarm.changes, [Change::Anew, seed], "rank 3 is no seed of it");
 }
+
+#[test]
+fn who_downloads_is_what_the_first_owner_says_that_knows_else_what_they_said_themselves() {
+    let takers_of = |owners: &[(&[&str], Option<&[u32]>)]| {
+        let mut stage = Stage::started(4, &[2, 3], Policy::assignment());
+        for &(hashes, takers) in owners {
+            let takers = takers.map(|takers| takers.iter().map(|&rank| Rank(rank)).collect());
+            stage.call(1, Call::Offer { file: Publication { takers, ..publication("file", hashes) } });
+        }
+        stage.out.drain().for_each(drop);
+        stage.call(4, Call::Join { wanted: vec!["file".into()] });
+        let (files, _) = stage.joined(4);
+        let Described::Known { takers, .. } = &files[0] else { panic!("{files:?}") };
+        takers.iter().map(|rank| rank.0).collect::<Vec<_>>()
+    };
+    assert_eq!(takers_of(&[]), [2, 3]);
+    assert_eq!(takers_of(&[(&["a"], None)]), [2, 3]);
+    assert_eq!(takers_of(&[(&["a"], Some(&[3, 4]))]), [3, 4]);
+    assert_eq!(takers_of(&[(&["a"], Some(&[3, 4])), (&["a"], Some(&[2]))]), [3, 4]);
+    assert_eq!(takers_of(&[(&["x"], Some(&[3, 4]))]), [2, 3], "whose hashes differ has no say");
+}
