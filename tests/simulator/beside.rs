@@ -1,5 +1,7 @@
 //! The client beside the tracker: a rank that does both, and what is left when it dies.
 
+use std::time::Duration;
+
 use tema3::fault::{Calamity, Mishap, Return, When};
 use tema3::protocol::{Office, Outcome, Policy, TRACKER, Time};
 use tema3::sim::{Published, Scenario};
@@ -96,5 +98,20 @@ fn what_a_tracker_that_dies_was_to_offer_another_one_does() {
         let report = run(&scenario);
         assert!(all_is_delivered(&report), "dead after {dead} ms");
         assert!(report.ended < at(dead + 14_000), "dead after {dead} ms: {:?}", report.ended);
+    }
+}
+
+#[test]
+fn a_client_beside_a_tracker_that_could_not_be_heard_finds_the_others_again() {
+    for silence in (18_000..24_000).step_by(200) {
+        let mut scenario = beside(silence, 8, 40);
+        (2..=4).for_each(|owner| scenario.owns(owner, 0));
+        // Until then nobody leaves.
+        scenario.files.push(Published::model("late", 1, silence));
+        scenario.comes_to_own(2, 1, at(45_000));
+        scenario.hardware.latency = Duration::from_millis(20);
+        let what = Calamity::Silence(Duration::from_millis(silence));
+        scenario.mishaps.push(Mishap { rank: TRACKER, when: When::At(at(100)), what });
+        assert!(all_is_delivered(&run(&scenario)), "silent for {silence} ms");
     }
 }
