@@ -21,6 +21,8 @@ pub(super) enum Task {
     Take { from: Rank, load: Load, bytes: u64 },
     /// What its own driver, storage or client says.
     Hear(Event),
+    /// It comes to own something, by its place in the scenario.
+    Offer(usize),
     /// All sends have left.
     Drained,
     /// The time that it wanted to be woken at.

@@ -47,10 +47,16 @@ impl<N: Node, S: Storage> Simulation<'_, N, S> {
         let offer = &self.scenario.offers[index];
         let rank = offer.rank;
         if self.hosts[rank.0 as usize].is_running() && self.offered.insert(index) {
-            self.judge.truth.of_mut(rank).own(offer.file);
-            self.own(self.now, rank, Task::Hear(Event::Offer(Box::new(self.scenario.offered(offer)))));
+            self.own(self.now, rank, Task::Offer(index));
             self.look_ahead(rank);
         }
+    }
+
+    /// It hears of it, and from now on has it.
+    pub(super) fn take_offer(&mut self, index: usize) -> Event {
+        let offer = &self.scenario.offers[index];
+        self.judge.truth.of_mut(offer.rank).own(offer.file);
+        Event::Offer(Box::new(self.scenario.offered(offer)))
     }
 
     /// A client hears that another is gone, perhaps not for the first time, and comes to own what it was to own.

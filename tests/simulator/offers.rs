@@ -114,3 +114,19 @@ fn who_would_succeed_an_origin_that_offers_all_does_nothing() {
     assert_eq!(notes.count(|_, told| matches!(told, Observed::Served { to: Rank(1), .. })), 0);
     assert_eq!(report.truth.of(Rank(3)).found, 0, "it has all from the others");
 }
+
+#[test]
+fn who_comes_to_own_what_it_downloads_asks_for_no_more_of_it() {
+    for micros in (1_000..30_000).step_by(500) {
+        let mut scenario = Scenario::one_file(micros, 1, 3, 40);
+        scenario.hardware.latency = Duration::from_millis(1);
+        let owner = Rank(3);
+        scenario.comes_to_own(owner.0, 0, Time(micros * 1_000));
+        let (report, notes) = noted(&scenario);
+        assert!(all_is_delivered(&report));
+        let late = |(at, rank, told): &&(Time, Rank, Observed)| {
+            *rank == owner && *at > Time(micros * 1_000) && matches!(told, Observed::Requested { .. })
+        };
+        assert_eq!(notes.0.iter().filter(late).count(), 0, "after {micros} us");
+    }
+}

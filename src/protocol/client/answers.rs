@@ -77,13 +77,7 @@ impl Download {
         let Some(torrent) = id else { return };
         let Owned { name, layout, hashes, held, .. } = &self.catalog.owned[index];
         if shared.holdings.of(torrent).is_some() {
-            // What it came to own it may have been downloading.
-            let new: Vec<PieceIndex> = held.iter().filter(|&piece| !shared.holdings.contains(torrent, piece)).collect();
-            for piece in new {
-                shared.holdings.insert(torrent, piece, shared.config.rank);
-                self.came_to_hold(torrent, piece, shared, out);
-            }
-            return;
+            return self.take_own(torrent, shared, out);
         }
         out.push(Decision::Open { torrent, name: name.clone(), layout: *layout });
         shared.holdings.add(torrent, held.clone());
@@ -166,6 +160,7 @@ impl Download {
         }
         let torrent = &self.torrents[&id];
         if torrent.knows_all_hashes() {
+            self.take_own(id, shared, out);
             self.close_if_complete(id, shared, out);
         } else {
             self.calls.want(Pending::Hashes { torrent: id });
