@@ -57,7 +57,7 @@ impl<N: Node, S: Storage> Simulation<'_, N, S> {
                     self.look_for(rank, torrent, first, hashes.len() as u32);
                 }
             }
-            Decision::Copy { from, to } => self.copy(rank, from, to),
+            Decision::Copy { from, to } => self.own(self.now, rank, Task::Copy { from, to }),
             Decision::Succeed { rank: lost } => self.succeed(rank, lost),
             // What is in the cards is the driver's to understand, and here nobody writes any.
             Decision::Convene { .. } => {}

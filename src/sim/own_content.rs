@@ -14,32 +14,28 @@ use super::simulation::Simulation;
 impl<N: Node, S: Storage> Simulation<'_, N, S> {
     /// The storage has heard of hashes: it looks whether it has some of the pieces.
     pub(super) fn look_for(&mut self, rank: Rank, torrent: TorrentId, first: PieceIndex, count: u32) {
-        let Some(file) = self.judge.truth.of(rank).file(torrent) else { return };
-        let pieces = (first.0..first.0 + count).map(PieceIndex);
         let storage = &mut self.hosts[rank.0 as usize].storage;
-        let held = &self.judge.truth.of(rank).held[file];
-        let mut has = |piece: &PieceIndex| storage.read(torrent, *piece, &mut Vec::new()).is_ok();
-        let here: Vec<PieceIndex> = pieces.filter(|&piece| !held.contains(piece)).filter(|piece| has(piece)).collect();
+        let has = |piece: &PieceIndex| storage.read(torrent, *piece, &mut Vec::new()).is_ok();
+        let here: Vec<PieceIndex> = (first.0..first.0 + count).map(PieceIndex).filter(has).collect();
         self.own(self.now, rank, Task::Hear(Event::Learnt { torrent, first, count, here: here.clone() }));
         for piece in here {
-            self.copy(rank, (torrent, piece), (torrent, piece));
+            self.own(self.now, rank, Task::Copy { from: (torrent, piece), to: (torrent, piece) });
         }
     }
 
-    /// Makes a piece out of another, or out of what is in its place already, and checks it.
-    pub(super) fn copy(&mut self, rank: Rank, from: (TorrentId, PieceIndex), to: (TorrentId, PieceIndex)) {
+    /// Makes a piece out of another, or out of what is in its place already, and checks it: what the node hears of that.
+    pub(super) fn copy(&mut self, rank: Rank, from: (TorrentId, PieceIndex), to: (TorrentId, PieceIndex)) -> Event {
         let (torrent, piece) = to;
         let storage = &mut self.hosts[rank.0 as usize].storage;
         let mut content = Vec::new();
         let copied = storage.read(from.0, from.1, &mut content).is_ok()
             && matches!(storage.write(torrent, piece, &content), Ok(Written::Verified));
-        let event = if copied { Event::Held { torrent, piece } } else { Event::Lacking { torrent, piece } };
         if copied && let Some(file) = self.judge.truth.of(rank).file(torrent) {
             self.judge.truth.of_mut(rank).find(file, piece);
             let kept = Kept { file, piece, content: &content };
             self.judge.ask(self.now, rank, |checker, moment| checker.written(moment, kept));
         }
-        self.own(self.now, rank, Task::Hear(event));
+        if copied { Event::Held { torrent, piece } } else { Event::Lacking { torrent, piece } }
     }
 
     /// A client comes to own a file, if it is there to see it.

@@ -248,6 +248,7 @@ impl<'a, N: Node, S: Storage> Simulation<'a, N, S> {
         let mut bytes = 0;
         let event = match task {
             Task::Hear(event) => event,
+            Task::Copy { from, to } => self.copy(rank, from, to),
             Task::Offer(index) => self.take_offer(index),
             Task::Drained => Event::Drained { traffic: host.traffic },
             Task::Wake(at) => {
