@@ -84,6 +84,9 @@ impl Download {
         if !held.is_full() {
             let hashes = hashes.clone();
             out.push(Decision::Learn { torrent, first: PieceIndex(0), hashes });
+            if shared.config.policy.sameness == Sameness::Copied {
+                self.twins.ask_storage();
+            }
             shared.holdings.note_resumed(torrent, shared.config.rank);
         }
     }
