@@ -9,3 +9,4 @@ mod notes;
 mod offers;
 mod peers;
 mod same;
+mod same_content;
