@@ -173,6 +173,8 @@ pub enum Prospects {
     Final,
     /// It may offer more, until it says that it will not.
     Open,
+    /// This is all, unless a rank is lost whose work it is to do then.
+    Reserve,
 }
 
 /// Why a rank cannot take part.

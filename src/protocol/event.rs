@@ -92,7 +92,8 @@ pub enum Event {
         /// Their names, each once.
         names: Vec<String>,
     },
-    /// Neither of the two will be said again: [`super::Prospects::Final`] from now on.
+    /// Neither of the two will be said again, unless a rank is lost ([`super::Prospects::Reserve`]). It is said anew after
+    /// each [`super::Decision::Succeed`].
     AllOffered,
     /// This rank cannot go on, and the run is to end for all.
     GiveUp(Refusal),

@@ -76,7 +76,8 @@ pub enum Decision {
         /// The cards of all that are here.
         cards: Vec<Card>,
     },
-    /// The tracker has given a rank up: who is to do its work may begin.
+    /// The tracker has given a rank up: who is to do its work may begin. Answer with [`super::Event::AllOffered`], after what
+    /// there is to offer and to want on its behalf.
     Succeed {
         /// Which rank.
         rank: Rank,

@@ -70,7 +70,6 @@ impl<N: Node, S: Storage> Simulation<'_, N, S> {
     pub(super) fn bring_back(&mut self, rank: Rank, with: Return) {
         self.returning -= 1;
         self.running += 1;
-        self.pass_on(rank);
         let known = self.judge.truth.of_mut(rank);
         let owned = match with {
             Return::WithAmnesia(_) => {

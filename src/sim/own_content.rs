@@ -1,7 +1,5 @@
 //! What a host comes to hold without fetching it: what its storage has, what it copies, and what it comes to own.
 
-use std::collections::BTreeSet;
-
 use crate::metainfo::{PieceIndex, TorrentId};
 use crate::protocol::{Event, Node, Prospects, Rank};
 use crate::storage::{Storage, Written};
@@ -55,36 +53,28 @@ impl<N: Node, S: Storage> Simulation<'_, N, S> {
         Event::Offer(Box::new(self.scenario.offered(offer)))
     }
 
-    /// A client hears that another is gone, perhaps not for the first time, and comes to own what it was to own.
+    /// A client hears that another is gone, perhaps not for the first time: it comes to own what that one was to own, and
+    /// tells what else is to be expected of it.
     pub(super) fn succeed(&mut self, rank: Rank, lost: Rank) {
         let offers = self.awaited(rank).filter(|(_, offer)| offer.on == Occasion::LossOf(lost));
         let offers: Vec<usize> = offers.map(|(index, _)| index).collect();
         offers.into_iter().for_each(|index| self.come_to_own(index));
+        self.look_ahead(rank);
     }
 
-    /// One that was gone comes back: whoever has not heard of it by now does not wait for that any longer.
-    pub(super) fn pass_on(&mut self, lost: Rank) {
-        self.successors(lost).into_iter().for_each(|rank| self.succeed(rank, lost));
-    }
-
-    /// Tells a client that it will come to own nothing more, where that is so, and then those that would have followed it.
-    fn look_ahead(&mut self, rank: Rank) {
-        if self.prospects(rank) == Prospects::Final && self.all_offered.insert(rank) {
+    /// Tells a client that it will come to own nothing more by itself, where that is so.
+    pub(super) fn look_ahead(&mut self, rank: Rank) {
+        if self.prospects(rank) == Prospects::Reserve {
             self.own(self.now, rank, Task::Hear(Event::AllOffered));
-            self.successors(rank).into_iter().for_each(|successor| self.look_ahead(successor));
         }
-    }
-
-    fn successors(&self, rank: Rank) -> BTreeSet<Rank> {
-        let offers = self.scenario.offers.iter().filter(|offer| offer.on == Occasion::LossOf(rank));
-        offers.map(|offer| offer.rank).collect()
     }
 
     /// Whether a client may still come to own something.
     pub(super) fn prospects(&self, rank: Rank) -> Prospects {
-        match self.awaited(rank).next() {
-            Some(_) => Prospects::Open,
-            None => Prospects::Final,
+        match self.scenario.catalogs[rank.0 as usize].prospects {
+            Prospects::Final => Prospects::Final,
+            _ if self.awaited(rank).any(|(_, offer)| matches!(offer.on, Occasion::At(_))) => Prospects::Open,
+            _ => Prospects::Reserve,
         }
     }
 
@@ -94,7 +84,7 @@ impl<N: Node, S: Storage> Simulation<'_, N, S> {
         let open = offers.filter(move |(index, offer)| offer.rank == rank && !self.offered.contains(index));
         open.filter(|(_, offer)| match offer.on {
             Occasion::At(time) => time >= self.now,
-            Occasion::LossOf(other) => !self.all_offered.contains(&other) && self.judge.truth.of(other).first_life,
+            Occasion::LossOf(_) => true,
         })
     }
 }

@@ -49,8 +49,6 @@ pub struct Simulation<'a, N, S> {
     pub(super) judge: Judge<'a>,
     /// Which of the scenario's offers were made.
     pub(super) offered: BTreeSet<usize>,
-    /// Who was told that it will come to own nothing more.
-    pub(super) all_offered: BTreeSet<Rank>,
     pub(super) fired: Fired,
     /// Nodes that are neither crashed nor have left.
     pub(super) running: usize,
@@ -114,7 +112,6 @@ impl<'a, N: Node, S: Storage> Simulation<'a, N, S> {
             hosts: scenario.catalogs.iter().enumerate().map(host).collect(),
             judge: Judge::new(scenario),
             offered: BTreeSet::new(),
-            all_offered: BTreeSet::new(),
             fired: Fired::default(),
             running: scenario.catalogs.len(),
             returning: 0,
@@ -130,6 +127,7 @@ impl<'a, N: Node, S: Storage> Simulation<'a, N, S> {
     fn arrange(&mut self) {
         for rank in 0..self.hosts.len() as u32 {
             self.own(Time::ZERO, Rank(rank), Task::Hear(Event::Start));
+            self.look_ahead(Rank(rank));
         }
         for (index, mishap) in self.scenario.mishaps.iter().enumerate() {
             match mishap.when {

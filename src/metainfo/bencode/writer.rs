@@ -56,7 +56,7 @@ impl<'o> Value<'o> {
 impl Dict<'_> {
     /// Writes a key; its value must follow.
     pub(in crate::metainfo) fn key(&mut self, key: &'static str) -> Value<'_> {
-        debug_assert!(self.last.is_none_or(|last| last < key), "'{key}' comes too late");
+        assert!(self.last.is_none_or(|last| last < key), "'{key}' comes too late");
         self.last = Some(key);
         Value { out: self.out }.bytes(key);
         Value { out: self.out }

@@ -196,9 +196,7 @@ impl Download {
                 }
                 Change::Gone { rank } if other(rank) => {
                     self.peer_gone(rank, shared, out);
-                    if self.attentive {
-                        out.push(Decision::Succeed { rank });
-                    }
+                    self.take_over_from(rank, out);
                 }
                 Change::Has { .. } | Change::HasAll { .. } | Change::Holds { .. } | Change::Gone { .. } => {}
             }

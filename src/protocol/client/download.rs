@@ -76,7 +76,7 @@ pub(super) enum Stage {
 impl Download {
     pub(super) fn new(catalog: Catalog, life: Incarnation) -> Self {
         Self {
-            attentive: catalog.prospects == Prospects::Open,
+            attentive: catalog.prospects != Prospects::Final,
             catalog,
             stage: Stage::Publishing,
             calls: Calls::new(life),

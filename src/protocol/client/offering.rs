@@ -4,7 +4,7 @@ use super::announcing::Pending;
 use super::download::{Download, Stage};
 use super::shared::Shared;
 use crate::metainfo::{PieceIndex, TorrentId};
-use crate::protocol::{About, Claim, Outbox, Owned, Prospects, Publication, Rank};
+use crate::protocol::{About, Claim, Decision, Outbox, Owned, Prospects, Publication, Rank};
 
 use super::announcing::Item;
 
@@ -39,8 +39,20 @@ impl Download {
             self.calls.want(Pending::Offer { index });
         }
         self.offered = self.catalog.owned.len();
-        if self.attentive && self.catalog.prospects == Prospects::Final {
+        let told = self.calls.wants(|pending| matches!(pending, Pending::AllOffered));
+        if self.catalog.prospects == Prospects::Reserve && !told {
             self.calls.want(Pending::AllOffered);
+        }
+    }
+
+    /// A rank is gone for good: whoever is attentive may have to do its work, and has not finished until it knows.
+    pub(super) fn take_over_from(&mut self, rank: Rank, out: &mut Outbox) {
+        if self.attentive && self.stage != Stage::Stopped {
+            self.catalog.prospects = Prospects::Open;
+            if self.stage == Stage::Finished {
+                self.stage = Stage::Trading;
+            }
+            out.push(Decision::Succeed { rank });
         }
     }
 
@@ -57,7 +69,7 @@ impl Download {
 
     /// This client will neither own nor want anything more.
     pub(super) fn all_offered(&mut self, shared: &Shared, out: &mut Outbox) {
-        self.catalog.prospects = Prospects::Final;
+        self.catalog.prospects = Prospects::Reserve;
         if !matches!(self.stage, Stage::Publishing | Stage::Stopped) {
             self.offer_the_rest();
             self.complete_if_done(shared, out);

@@ -143,6 +143,7 @@ impl Tracker {
         self.roster.entry(rank).lost = true;
         self.journal.push(Change::Gone { rank });
         out.tell(Observed::Lost { rank });
+        self.roster.call_reserves();
         self.tell_attentive(out);
     }
 

@@ -252,7 +252,7 @@ impl Tracker {
             _ if !registered => self.answer(from, sequence, Answer::Unknown, out),
             (Call::Offer { file }, _) => self.offer(from, sequence, repeat, &file, out),
             (Call::AllOffered, _) => {
-                self.roster.entry(from).about.prospects = Prospects::Final;
+                self.roster.entry(from).about.prospects = Prospects::Reserve;
                 self.answer(from, sequence, Answer::Noted, out);
                 self.tell_attentive(out);
             }

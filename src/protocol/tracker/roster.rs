@@ -123,9 +123,23 @@ impl Roster {
         self.clients.values_mut().for_each(|client| client.starving = None);
     }
 
+    /// A rank is gone: those who may have to do its work have not finished until they have said so again.
+    pub(super) fn call_reserves(&mut self) {
+        let reserve = |client: &&mut Client| !client.lost && client.about.prospects == Prospects::Reserve;
+        for client in self.clients.values_mut().filter(reserve) {
+            client.about.prospects = Prospects::Open;
+            client.finished = None;
+        }
+    }
+
     /// Those that are not lost.
     pub(super) fn live(&self) -> impl Iterator<Item = (Rank, &Client)> {
         self.iter().filter(|(_, client)| !client.lost)
+    }
+
+    /// Those that took part and are gone.
+    pub(super) fn lost(&self) -> impl Iterator<Item = Rank> {
+        self.iter().filter(|(_, client)| client.lost).map(|(rank, _)| rank)
     }
 
     /// Whether nobody is missing: what nobody has published by now, nobody will.

@@ -308,7 +308,7 @@ impl Tracker {
         let Some(client) = self.roster.get(rank) else { return Swarm::default() };
         let neighbour =
             |other: Rank| other != rank && client.neighbours.as_ref().is_none_or(|set| set.contains(&other));
-        // Who is gone concerns all: somebody may have to do its work.
+        // Who is gone is news to all: somebody has to do its work.
         let concerns = |other: Rank, torrent: Option<TorrentId>| {
             torrent.is_none_or(|torrent| neighbour(other) && client.wanted.contains(&torrent))
         };
@@ -321,8 +321,7 @@ impl Tracker {
     fn everything(&self, rank: Rank) -> Swarm {
         let Some(client) = self.roster.get(rank) else { return Swarm::default() };
         let mut changes = vec![Change::Anew];
-        let lost = self.roster.iter().filter(|(_, client)| client.lost).map(|(rank, _)| rank);
-        changes.extend(lost.map(|rank| Change::Gone { rank }));
+        changes.extend(self.roster.lost().map(|rank| Change::Gone { rank }));
         for &torrent in &client.wanted {
             for (&other, bits) in self.register.get(torrent).iter().flat_map(|torrent| &torrent.holders) {
                 let live = self.roster.get(other).is_some_and(|other| !other.lost);
