@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use log::{debug, info, warn};
 
 use super::backoff::{Backoff, Prospect, Rest};
-use super::call::Comm;
+use super::call::{Comm, Look};
 use super::incoming::{Arrived, Incoming};
 use super::outgoing::{CONTROL, Outgoing};
 use super::passages::Passages;
@@ -154,7 +154,7 @@ impl<'a> Driver<'a> {
             self.now = Time::ZERO + self.started.elapsed();
             let mut busy = self.outgoing.advance(self.now, &mut self.pool)?;
             busy |= self.move_blocks()?;
-            while let Some(arrived) = self.incoming.next(self.now, &mut self.pool)? {
+            while let Some(arrived) = self.incoming.next(self.now, Look::Twice, &mut self.pool)? {
                 self.incoming.recycle(arrived, &mut self.pool);
                 busy = true;
             }
@@ -199,7 +199,8 @@ impl<'a> Driver<'a> {
 
     fn hear_arrivals(&mut self, node: &mut dyn Node) -> Result<bool, NetError> {
         for handled in 0..BATCH {
-            let Some(arrived) = self.incoming.next(self.now, &mut self.pool)? else {
+            let look = if handled == 0 { Look::Twice } else { Look::Once };
+            let Some(arrived) = self.incoming.next(self.now, look, &mut self.pool)? else {
                 return Ok(handled > 0);
             };
             if let Some(event) = self.take_in(arrived) {

@@ -1,7 +1,5 @@
 //! The pieces on their way out: which block of which is read next, and when the last of each has left.
 
-use std::collections::VecDeque;
-
 use crate::metainfo::{PieceIndex, TorrentId};
 use crate::protocol::{Rank, Slot, Time};
 use crate::storage::{Block, LONGEST_BLOCK, Passage};
@@ -37,8 +35,9 @@ pub(super) enum Telling {
 /// All pieces on their way out, by receiver: each receiver gets a block in turn, so that a slow one holds up no other.
 #[derive(Debug)]
 pub(super) struct Sending {
-    /// The next one in turn is first.
-    receivers: VecDeque<Receiver>,
+    receivers: Vec<Receiver>,
+    /// Whose turn it is next, modulo their number.
+    turn: usize,
     /// Lists of receivers to whom nothing is on its way any more, for the next.
     spares: Vec<Vec<Leaving>>,
     /// Blocks to one receiver that are under way at once, at most: one that is gone keeps their buffers.
@@ -74,7 +73,7 @@ enum Stage {
 
 impl Sending {
     pub(super) fn new(most_to_one: u32) -> Self {
-        Self { receivers: VecDeque::new(), spares: Vec::new(), most_to_one }
+        Self { receivers: Vec::new(), turn: 0, spares: Vec::new(), most_to_one }
     }
 
     /// Whether no piece is on its way.
@@ -96,7 +95,7 @@ impl Sending {
             None => {
                 let mut pieces = self.spares.pop().unwrap_or_default();
                 pieces.push(piece);
-                self.receivers.push_back(Receiver { rank: departure.to, pieces });
+                self.receivers.push(Receiver { rank: departure.to, pieces });
             }
         }
     }
@@ -108,9 +107,10 @@ impl Sending {
 
     /// The block that is to be read next, and how long it is where that is known. It is under way from now on.
     pub(super) fn next(&mut self, now: Time) -> Option<(Block, Option<u32>)> {
-        for turn in 0..self.receivers.len() {
-            if let Some(found) = self.receivers[turn].next(now, self.most_to_one) {
-                self.receivers.rotate_left(turn + 1);
+        let receivers = self.receivers.len();
+        for turn in self.turn..self.turn + receivers {
+            if let Some(found) = self.receivers[turn % receivers].next(now, self.most_to_one) {
+                self.turn = (turn + 1) % receivers;
                 return Some(found);
             }
         }
@@ -135,7 +135,7 @@ impl Sending {
         }
         let Leaving { departure, stage, .. } = pieces.remove(at);
         if pieces.is_empty() {
-            self.spares.extend(self.receivers.remove(receiver).map(|receiver| receiver.pieces));
+            self.spares.push(self.receivers.swap_remove(receiver).pieces);
         }
         (stage == Stage::Asked).then_some(departure)
     }
