@@ -19,7 +19,8 @@ run: setup ## set up, build, run a sample swarm (SAMPLE=inputs/tutorial) and sho
 	@$(MAKE) --no-print-directory build
 	@scripts/with-mpi $(MPI) scripts/run-sample $(SAMPLE)
 
-test: setup ## set up, then run all tests: once each, those that start mpirun with each MPI
+test: ## set up, then run all tests: once each, those that start mpirun with each MPI
+	@scripts/setup --tests
 	@scripts/test-all $(MPIS)
 
 check: lint test ## the gate: lint and test

@@ -4,6 +4,7 @@ mod number;
 mod per_rank;
 mod quantity;
 mod segments;
+mod torrent;
 
 use std::path::PathBuf;
 
@@ -14,6 +15,10 @@ use number::number;
 pub use per_rank::{PerRank, PerRankError};
 pub use quantity::{QuantityError, Rate, Span};
 pub use segments::{Segments, SegmentsError};
+pub use torrent::{
+    CreateArgs, PieceLength, PieceLengthError, ShowArgs, TorrentArgs, TorrentCommand, TrackerUrl, TrackerUrlError,
+    VerifyArgs,
+};
 
 use crate::assignment::Twist;
 use crate::sim::Case;
@@ -34,6 +39,7 @@ Examples:
   mpirun -np 4 ./tema3 --explain --quiet              tell each step in a sentence
   ./tema3 generate inputs/mine --clients 3 --files 2  make inputs, and what must come out of them
   ./tema3 soak --swarms 1000                          try to break it: faulty swarms in virtual time
+  ./tema3 torrent create model                        make model.torrent, which other programs read
 
 Exit codes:
   0 complete   2 usage   3 bad input   4 nobody holds some segment   5 time limit
@@ -66,6 +72,8 @@ pub enum Command {
     Soak(SoakArgs),
     /// Run a record again and prove that every rank decides the same
     Replay(ReplayArgs),
+    /// Make, show and verify .torrent files
+    Torrent(TorrentArgs),
 }
 
 /// How to run the assignment.

@@ -7,8 +7,8 @@
 //!
 //! | room | what it answers |
 //! |---|---|
-//! | [`metainfo`] | what is shared: torrents, their pieces, and sets of them |
-//! | [`storage`] | where it rests: content, checked against its hashes |
+//! | [`metainfo`] | what is shared: torrents, trees of files, their pieces, and sets of them; `.torrent` files |
+//! | [`storage`] | where it rests: content, checked against its hashes; what lies on a disk |
 //! | [`assignment`] | the course's text formats: inputs, hash lists, outputs, stories |
 //! | [`protocol`] | what is said and decided: the seam, messages, client, tracker |
 //! | [`fault`] | what becomes of a message or a node when something goes wrong on purpose |
@@ -20,7 +20,8 @@
 //! The words are BEP 3's, and two are ours. A *piece* is what the course calls a *segment*: 'segment' stands only where the
 //! user reads it. A *seed* has all of a torrent, a *peer* some of it, a *leecher* takes without giving; one client is each,
 //! torrent by torrent. A *term* counts the trackers of a run: its tracker is the rank `term mod world`. An *incarnation*
-//! counts the lives of a rank. A *slot* is where the answer to a request lands: its MPI tag.
+//! counts the lives of a rank. A *slot* is where the answer to a request lands: its MPI tag. A *manifest* lists what is in a
+//! tree of files, and a *pad* is zeros between two of them that exist nowhere but in their pieces (BEP 47).
 //!
 //! `ARCHITECTURE.md` follows a message through the code.
 

@@ -21,6 +21,7 @@ mod replay;
 #[cfg(feature = "mpi")]
 mod slow_lines;
 mod soak;
+mod torrent;
 mod usage;
 
 use std::ffi::OsString;
@@ -59,6 +60,7 @@ fn run_command(cli: &Cli, launch: Launch) -> Exit {
         Some(Command::Generate(args)) => generate::run(args),
         Some(Command::Soak(args)) => soak::run(args),
         Some(Command::Replay(args)) => replay::run(args),
+        Some(Command::Torrent(args)) => torrent::run(args),
     }
 }
 

@@ -18,14 +18,16 @@ pub(super) fn explain(error: &clap::Error, words: &[OsString]) -> String {
     format!("{told}\n{} --help tells more", program(words))
 }
 
-/// The program, with its command where these words name one.
+/// The program, with its command, and that one's own, where these words name them.
 fn program(words: &[OsString]) -> String {
-    let line = Cli::command();
-    let named = |word: &OsString| line.get_subcommands().find(|command| command.get_name() == word);
-    match words.iter().skip(1).find_map(named) {
-        Some(command) => format!("./tema3 {}", command.get_name()),
-        None => "./tema3".to_owned(),
+    let (mut told, mut line) = ("./tema3".to_owned(), &Cli::command());
+    for word in words.iter().skip(1) {
+        if let Some(command) = line.get_subcommands().find(|command| command.get_name() == word) {
+            told = format!("{told} {}", command.get_name());
+            line = command;
+        }
     }
+    told
 }
 
 #[cfg(test)]
@@ -62,6 +64,14 @@ mod tests {
     }
 
     #[test]
+    fn the_help_that_tells_more_is_that_of_the_innermost_command() {
+        assert!(told("tema3 torrent create").ends_with("\n./tema3 torrent create --help tells more"));
+        assert!(told("tema3 torrent creat").ends_with("\n./tema3 torrent --help tells more"));
+        let none = told("tema3 torrent");
+        assert!(none.contains("requires a subcommand") && none.contains("create, show, verify"), "{none}");
+    }
+
+    #[test]
     fn every_option_with_a_value_says_what_to_write() {
         for (words, advice) in [
             ("--limit-up abc", "write bytes a second as 500000"),
@@ -77,6 +87,8 @@ mod tests {
             ("generate d --owners -1", "write digits"),
             ("generate d --twist odd", "crlf"),
             ("soak --seed 99999999999999999999", "too large"),
+            ("torrent create x --piece-length 3M", "write 65536"),
+            ("torrent create x --announce y", "write http://"),
             ("soak --case foo", "it is written SEED"),
         ] {
             let told = told(&format!("tema3 {words}"));

@@ -20,13 +20,24 @@ impl Manifest {
     ///
     /// # Errors
     /// Where the result would not be sound.
-    pub fn arrange(mut entries: Vec<Entry>, piece_length: Option<u32>) -> Result<Self, ManifestError> {
-        entries.retain(|entry| !matches!(entry.node, Node::Pad { .. }));
-        entries.sort_by(|one, other| one.path.cmp(&other.path));
+    pub fn arrange(entries: Vec<Entry>, piece_length: Option<u32>) -> Result<Self, ManifestError> {
+        Self::arrange_apart(entries.into_iter().map(|entry| (0, entry)).collect(), piece_length)
+    }
+
+    /// The same for files of which not everybody can read all: each is in a numbered group, the groups follow each other,
+    /// each in the order of its paths, and no piece is made of files of two groups.
+    ///
+    /// # Errors
+    /// Where the result would not be sound.
+    pub fn arrange_apart(mut entries: Vec<(usize, Entry)>, piece_length: Option<u32>) -> Result<Self, ManifestError> {
+        entries.retain(|(_, entry)| !matches!(entry.node, Node::Pad { .. }));
+        entries.sort_by(|(group, one), (other_group, other)| (group, &one.path).cmp(&(other_group, &other.path)));
+        let groups: Vec<_> = entries.iter().map(|(group, _)| *group).collect();
         // From here on lengths can be added.
+        let entries = entries.into_iter().map(|(_, entry)| entry).collect();
         let mut manifest = Self { piece_length: piece_length.unwrap_or(1 << CHOICES.start()), entries };
         manifest.check_length()?;
-        let files: Vec<_> = manifest.entries.iter().map(Place::of).collect();
+        let files = Place::of_all(&manifest.entries, &groups);
         if piece_length.is_none() {
             manifest.piece_length = choose(&files);
         }
@@ -64,14 +75,22 @@ struct Place {
     length: u64,
     /// A number that is always the same for its path, and as good as any other.
     lot: u64,
+    /// Whether what is before it belongs to another group.
+    opens_group: bool,
 }
 
 impl Place {
-    fn of(entry: &Entry) -> Self {
-        match entry.extent() {
-            Extent::Content(length) => Self { length, lot: lot(&entry.path) },
-            Extent::Zeros(_) | Extent::Nothing => Self { length: 0, lot: 0 },
-        }
+    /// Those of all entries, which are in these groups.
+    fn of_all(entries: &[Entry], groups: &[usize]) -> Vec<Self> {
+        let mut before = None;
+        let place = |(entry, &group): (&Entry, _)| match entry.extent() {
+            Extent::Content(length) if length > 0 => {
+                let opens_group = before.replace(group).is_some_and(|before| before != group);
+                Self { length, lot: lot(&entry.path), opens_group }
+            }
+            _ => Self { length: 0, lot: 0, opens_group: false },
+        };
+        entries.iter().zip(groups).map(place).collect()
     }
 
     /// How long a pad it needs, where it would begin at this byte.
@@ -79,12 +98,12 @@ impl Place {
         if self.begins_a_piece(piece_length) { at.next_multiple_of(u64::from(piece_length)) - at } else { 0 }
     }
 
-    /// Files of a piece and more do. Of smaller ones each with a probability that is in proportion to its length, so that it
+    /// Files of a piece and more do, and those that open a group. Of smaller ones each with a probability that is in proportion to its length, so that it
     /// is about every [`RUN`] pieces, however long they are.
     fn begins_a_piece(&self, piece_length: u32) -> bool {
         let piece_length = u64::from(piece_length);
         let draws = || u128::from(self.lot) * u128::from(RUN * piece_length) < u128::from(self.length) << u64::BITS;
-        self.length >= piece_length || draws()
+        self.length >= piece_length || self.opens_group || draws()
     }
 }
 
@@ -148,6 +167,21 @@ mod tests {
         let link = entry("t/b", Node::Symlink { target: b"a".to_vec() });
         let manifest = arranged(&[file("t/a", 12), folder, link, file("t/e", 0)], 10);
         assert_eq!(paths(&manifest), ["t", "t/a", "t/b", "t/e"]);
+    }
+
+    #[test]
+    fn no_piece_is_made_of_files_of_two_groups() {
+        let all = [file("t/a", 4), file("t/b", 4), file("t/c", 0), file("t/d", 4), file("t/e", 4), file("t/f", 7)];
+        let grouped = all.into_iter().zip([2, 1, 0, 1, 2, 2]).map(|(entry, group)| (group, entry));
+        let manifest = Manifest::arrange_apart(grouped.collect(), Some(10)).unwrap();
+        assert_eq!(paths(&manifest), ["t/c", "t/b", "t/d", "t/.pad/2", "t/a", "t/e", "t/f"]);
+        assert_eq!(manifest.piece_map().total(), 25);
+    }
+
+    #[test]
+    fn one_group_is_arranged_as_if_there_were_none() {
+        let grouped = many().into_iter().rev().map(|entry| (7, entry)).collect();
+        assert_eq!(Manifest::arrange_apart(grouped, None), Manifest::arrange(many(), None));
     }
 
     #[test]

@@ -2,6 +2,8 @@
 
 use super::{PieceMap, TreePath};
 
+const OWNER_MAY_RUN: u32 = 0o100;
+
 /// All that lies in a tree, in the order in which the bytes of its files follow each other. Paths are relative to the folder
 /// into which the tree is put, so each begins with the name under which it is shared.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -94,6 +96,12 @@ impl Entry {
         let path = TreePath::new([shared_name, b".pad", length.to_string().as_bytes()]);
         let path = path.expect("the name is one of a path, and the others are plain");
         Self { path, node: Node::Pad { length }, mode: None, modified: None }
+    }
+
+    /// Whether its owner may run it, as far as its mode is known.
+    #[must_use]
+    pub fn is_program(&self) -> bool {
+        self.mode.is_some_and(|mode| mode & OWNER_MAY_RUN != 0)
     }
 
     /// The part that it has in the bytes of its torrent.

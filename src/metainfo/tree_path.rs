@@ -6,6 +6,8 @@ use std::fmt;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
+use super::Legible;
+
 /// A relative path of one or more plain names, as bytes: no name is empty, `.` or `..`, holds a `/` or a NUL, or is longer
 /// than 255 bytes. Paths are ordered name by name, as BEP 52 orders files.
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -133,7 +135,7 @@ impl PartialOrd for TreePath {
 
 impl fmt::Display for TreePath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        String::from_utf8_lossy(&self.joined).escape_debug().fmt(f)
+        Legible(&String::from_utf8_lossy(&self.joined)).fmt(f)
     }
 }
 

@@ -1,7 +1,7 @@
 //! What happens to whole hosts: they crash and come back, stall, and fall silent.
 
 use crate::fault::{Calamity, Return};
-use crate::protocol::{Catalog, Event, Node, Owned, Prospects, Rank, TRACKER};
+use crate::protocol::{Catalog, Event, Node, Owned, Rank, TRACKER};
 use crate::storage::Storage;
 
 use super::fired::Kind;
@@ -70,6 +70,7 @@ impl<N: Node, S: Storage> Simulation<'_, N, S> {
     pub(super) fn bring_back(&mut self, rank: Rank, with: Return) {
         self.returning -= 1;
         self.running += 1;
+        self.pass_on(rank);
         let known = self.judge.truth.of_mut(rank);
         let owned = match with {
             Return::WithAmnesia(_) => {
@@ -80,14 +81,13 @@ impl<N: Node, S: Storage> Simulation<'_, N, S> {
         };
         known.up_since = Some(self.now);
         known.first_life = false;
+        let later: Vec<Owned> = self.awaited(rank).map(|(_, offer)| self.scenario.offered(offer)).collect();
+        let prospects = self.prospects(rank);
         let host = &mut self.hosts[rank.0 as usize];
         if matches!(with, Return::WithAmnesia(_)) {
-            let later: Vec<Owned> = self.scenario.offers_after(rank, self.now).collect();
             host.storage = (self.storage)(&later);
         }
         host.revive(self.now);
-        let comes = self.scenario.offers_after(rank, self.now).next().is_some();
-        let prospects = if comes { Prospects::Open } else { Prospects::Final };
         let catalog = Catalog { owned, prospects, ..self.scenario.catalogs[rank.0 as usize].clone() };
         host.node = Some((self.birth)(self.scenario.config(rank, host.incarnation), catalog));
         self.own(self.now, rank, Task::Hear(Event::Start));

@@ -57,9 +57,10 @@ impl<N: Node, S: Storage> Simulation<'_, N, S> {
                     self.look_for(rank, torrent, first, hashes.len() as u32);
                 }
             }
-            Decision::Copy { from, to } => self.copy(rank, from, to),
-            // Who comes to own what, and when, is the scenario's to say.
-            Decision::Convene { .. } | Decision::Succeed { .. } => {}
+            Decision::Copy { from, to } => self.own(self.now, rank, Task::Copy { from, to }),
+            Decision::Succeed { rank: lost } => self.succeed(rank, lost),
+            // What is in the cards is the driver's to understand, and here nobody writes any.
+            Decision::Convene { .. } => {}
             Decision::Close { torrent } => {
                 let event = match host.storage.close(torrent) {
                     Ok(()) => {

@@ -21,6 +21,10 @@ pub(super) enum Task {
     Take { from: Rank, load: Load, bytes: u64 },
     /// What its own driver, storage or client says.
     Hear(Event),
+    /// Its storage copies a piece, or looks whether it is where it belongs.
+    Copy { from: (TorrentId, PieceIndex), to: (TorrentId, PieceIndex) },
+    /// It comes to own something, by its place in the scenario.
+    Offer(usize),
     /// All sends have left.
     Drained,
     /// The time that it wanted to be woken at.

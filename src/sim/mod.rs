@@ -30,7 +30,7 @@ pub use case::{Case, CaseError};
 pub use digest::Digest;
 pub use fired::{Fired, Kind};
 pub use network::Hardware;
-pub use scenario::{Offer, Published, Scenario};
+pub use scenario::{Occasion, Offer, Published, Scenario};
 pub use simulation::{Report, Simulation, simulate};
 pub use trace::Trace;
 pub use truth::{Knowledge, Truth};

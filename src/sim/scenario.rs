@@ -31,14 +31,25 @@ pub struct Scenario {
 }
 
 /// A client comes to own a file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Offer {
     /// Which client.
     pub rank: Rank,
     /// When.
-    pub at: Time,
+    pub on: Occasion,
     /// Which of the scenario's files, whole.
     pub file: usize,
+    /// Who is going to download it, where the client knows.
+    pub takers: Option<Vec<Rank>>,
+}
+
+/// When a client comes to own a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Occasion {
+    /// At this time.
+    At(Time),
+    /// When it hears that this rank is gone, if that one may not have offered all by then.
+    LossOf(Rank),
 }
 
 /// A file as its owners publish it: its hashes, and the content that they stand for.
@@ -168,14 +179,34 @@ impl Scenario {
 
     /// Gives the client the whole file while the swarm runs.
     pub fn comes_to_own(&mut self, client: u32, file: usize, at: Time) {
-        self.offers.push(Offer { rank: Rank(client), at, file });
+        self.comes_to_own_on(client, file, Occasion::At(at));
+    }
+
+    /// Gives the client, when it hears that the other one is gone, each file that this one comes to own, as far as that
+    /// was said before.
+    pub fn succeeds(&mut self, client: u32, other: u32) {
+        let others = self.offers.iter().filter(|offer| offer.rank == Rank(other));
+        let files: Vec<usize> = others.map(|offer| offer.file).collect();
+        files.into_iter().for_each(|file| self.comes_to_own_on(client, file, Occasion::LossOf(Rank(other))));
+    }
+
+    fn comes_to_own_on(&mut self, client: u32, file: usize, on: Occasion) {
+        self.offers.push(Offer { rank: Rank(client), on, file, takers: None });
         self.catalogs[client as usize].prospects = Prospects::Open;
     }
 
-    /// What a client comes to own after this time.
-    pub(super) fn offers_after(&self, rank: Rank, time: Time) -> impl Iterator<Item = Owned> {
-        let later = self.offers.iter().filter(move |offer| offer.rank == rank && offer.at > time);
-        later.map(|offer| self.files[offer.file].owned())
+    /// Has all who offer a file say who wants it.
+    pub fn names_takers(&mut self, file: usize) {
+        let wants = |catalog: &Catalog| catalog.wanted.contains(&self.files[file].name);
+        let takers: Vec<Rank> =
+            (0..).zip(&self.catalogs).filter(|(_, catalog)| wants(catalog)).map(|(rank, _)| Rank(rank)).collect();
+        let offers = self.offers.iter_mut().filter(|offer| offer.file == file);
+        offers.for_each(|offer| offer.takers = Some(takers.clone()));
+    }
+
+    /// An offered file, as its client's catalog lists it.
+    pub(super) fn offered(&self, offer: &Offer) -> Owned {
+        Owned { takers: offer.takers.clone(), ..self.files[offer.file].owned() }
     }
 
     /// Has the client want the file.

@@ -1,5 +1,6 @@
 //! The driver in virtual time: gives nodes their events and carries out what they decide.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use crate::fault::{Return, When};
@@ -14,6 +15,7 @@ use super::host::{Expected, Host, Load, Task};
 use super::judge::Judge;
 use super::network::Network;
 use super::queue::Queue;
+use super::scenario::Occasion;
 use super::{Scenario, Truth, Watch};
 
 /// A node that cannot come any nearer to its next time-out is woken again after this.
@@ -45,6 +47,10 @@ pub struct Simulation<'a, N, S> {
     pub(super) network: Network,
     pub(super) hosts: Vec<Host<N, S>>,
     pub(super) judge: Judge<'a>,
+    /// Which of the scenario's offers were made.
+    pub(super) offered: BTreeSet<usize>,
+    /// Who was told that it will come to own nothing more.
+    pub(super) all_offered: BTreeSet<Rank>,
     pub(super) fired: Fired,
     /// Nodes that are neither crashed nor have left.
     pub(super) running: usize,
@@ -93,7 +99,8 @@ impl<'a, N: Node, S: Storage> Simulation<'a, N, S> {
     ) -> Self {
         let host = |(rank, catalog): (usize, &Catalog)| {
             let config = scenario.config(Rank(rank as u32), Incarnation::default());
-            let later = scenario.offers_after(Rank(rank as u32), Time::ZERO);
+            let later = scenario.offers.iter().filter(|offer| offer.rank == config.rank);
+            let later = later.map(|offer| scenario.offered(offer));
             let owned: Vec<Owned> = catalog.owned.iter().cloned().chain(later).collect();
             Host::new(birth(config, catalog.clone()), storage(&owned))
         };
@@ -106,6 +113,8 @@ impl<'a, N: Node, S: Storage> Simulation<'a, N, S> {
             network: Network::new(&scenario.hardware, scenario.seed, scenario.world()),
             hosts: scenario.catalogs.iter().enumerate().map(host).collect(),
             judge: Judge::new(scenario),
+            offered: BTreeSet::new(),
+            all_offered: BTreeSet::new(),
             fired: Fired::default(),
             running: scenario.catalogs.len(),
             returning: 0,
@@ -129,7 +138,9 @@ impl<'a, N: Node, S: Storage> Simulation<'a, N, S> {
             }
         }
         for (index, offer) in self.scenario.offers.iter().enumerate() {
-            self.queue.push(offer.at, Item::Offer(index));
+            if let Occasion::At(time) = offer.on {
+                self.queue.push(time, Item::Offer(index));
+            }
         }
         for &(rank, _) in &self.scenario.hardware.slow {
             if (rank.0 as usize) < self.hosts.len() {
@@ -237,6 +248,8 @@ impl<'a, N: Node, S: Storage> Simulation<'a, N, S> {
         let mut bytes = 0;
         let event = match task {
             Task::Hear(event) => event,
+            Task::Copy { from, to } => self.copy(rank, from, to),
+            Task::Offer(index) => self.take_offer(index),
             Task::Drained => Event::Drained { traffic: host.traffic },
             Task::Wake(at) => {
                 if host.wake != Some(at) {

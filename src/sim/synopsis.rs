@@ -2,10 +2,10 @@
 
 use std::fmt;
 
-use super::Scenario;
+use super::{Occasion, Offer, Scenario};
 use crate::fault::{Calamity, Faults, Mishap, Return, When};
 use crate::metainfo::Layout;
-use crate::protocol::{Catalog, Rank};
+use crate::protocol::{Catalog, Rank, Time};
 
 impl fmt::Display for Scenario {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -19,6 +19,7 @@ impl fmt::Display for Scenario {
         }
         writeln!(f, "{:?}", self.hardware)?;
         self.fmt_faults(f)?;
+        self.offers.iter().try_for_each(|offer| writeln!(f, "{}", self.promise(offer)))?;
         self.mishaps.iter().try_for_each(|mishap| writeln!(f, "{}", sentence(mishap)))
     }
 }
@@ -28,6 +29,14 @@ impl Scenario {
         let those = (0..).zip(&self.catalogs).filter(|(_, catalog)| which(catalog));
         let names: Vec<String> = those.map(|(rank, _): (u32, _)| rank.to_string()).collect();
         if names.is_empty() { "nobody".into() } else { names.join(" ") }
+    }
+
+    fn promise(&self, Offer { rank, on, file, .. }: &Offer) -> String {
+        let when = match on {
+            Occasion::At(time) => format!("at {:?}", time.since(Time::ZERO)),
+            Occasion::LossOf(other) => format!("when {other} is gone"),
+        };
+        format!("{rank} comes to own {} {when}", self.files[*file].name)
     }
 
     fn fmt_faults(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -46,7 +55,7 @@ impl Scenario {
 fn sentence(mishap: &Mishap) -> String {
     let when = match mishap.when {
         When::Message(number) => format!("before its message {number}"),
-        When::At(time) => format!("at {:?}", time.since(crate::protocol::Time::ZERO)),
+        When::At(time) => format!("at {:?}", time.since(Time::ZERO)),
     };
     let what = match mishap.what {
         Calamity::Crash(Return::Never) => "crashes for good".to_owned(),
@@ -61,19 +70,22 @@ fn sentence(mishap: &Mishap) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::protocol::Time;
 
     #[test]
-    fn a_scenario_names_its_files_its_faults_and_its_mishaps() {
+    fn a_scenario_names_its_files_its_faults_its_offers_and_its_mishaps() {
         let mut scenario = Scenario::one_file(7, 1, 2, 5);
         scenario.faults.drop = 20;
         scenario.faults.poisoners = vec![Rank(1), Rank(3)];
+        scenario.comes_to_own(2, 0, Time(3_000_000));
+        scenario.succeeds(1, 2);
         scenario.mishaps.push(Mishap { rank: Rank(2), when: When::At(Time(5_000_000)), what: crash() });
         let text = scenario.to_string();
         for line in [
             "file: 5 pieces, owned by 1, wanted by 2 3",
             "of 1000 messages 20 drop, 0 come twice, 0 late (by up to 0ns), 0 corrupt",
             "every piece of these ranks is bad: 1 3",
+            "rank 2 comes to own file at 3ms",
+            "rank 1 comes to own file when rank 2 is gone",
             "rank 2 crashes for good at 5ms",
         ] {
             assert!(text.lines().any(|shown| shown == line), "{line}\n{text}");

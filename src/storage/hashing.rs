@@ -112,7 +112,8 @@ impl<O: Fn(usize) -> io::Result<File>> Hasher<'_, O> {
     }
 }
 
-fn hash_zeros(sha1: &mut Sha1, count: u32) {
+/// Adds so many zeros, as pads have them.
+pub(super) fn hash_zeros(sha1: &mut Sha1, count: u32) {
     let mut left = count as usize;
     while left > 0 {
         let length = left.min(ZEROS.len());
@@ -162,16 +163,17 @@ mod tests {
         digests
     }
 
-    const MANY: [Extent; 9] = [
+    const MANY: [Extent; 10] = [
         Extent::Content(70_001),
         Extent::Content(0),
         Extent::Zeros(9_999),
         Extent::Content(4),
+        Extent::Zeros(100),
         Extent::Content(5_000),
-        Extent::Nothing,
-        Extent::Zeros(4_996),
+        Extent::Zeros(4_896),
         Extent::Content(700_123),
         Extent::Zeros(9_000),
+        Extent::Nothing,
     ];
 
     #[test]

@@ -5,6 +5,7 @@ mod hashing;
 mod immediate;
 mod model;
 mod plain_file;
+pub mod source;
 mod walk;
 
 pub use depot::{Block, Depot, Failure, FailureKind, LONGEST_BLOCK, Offer, OwnWord, Passage, Word};

@@ -73,7 +73,7 @@ pub fn place_of(root: &Path, path: &TreePath) -> PathBuf {
 }
 
 /// What the root is called, also where it is given as `.` or the like.
-fn own_name(root: &Path) -> Result<Vec<u8>, WalkError> {
+pub(super) fn own_name(root: &Path) -> Result<Vec<u8>, WalkError> {
     if let Some(name) = root.file_name() {
         return Ok(name.as_bytes().to_vec());
     }
@@ -155,13 +155,15 @@ impl Walk {
     }
 }
 
-fn modified(found: &Metadata) -> Modified {
+/// When its content last changed.
+pub(super) fn modified(found: &Metadata) -> Modified {
     // The system keeps it below a second; one that does not is no reason to stop.
     let nanos = u32::try_from(found.mtime_nsec()).unwrap_or(0);
     Modified { seconds: found.mtime(), nanos }
 }
 
-fn kind_of_special(kind: FileType) -> &'static str {
+/// What has no content of its own is, with its article.
+pub(super) fn kind_of_special(kind: FileType) -> &'static str {
     if kind.is_fifo() {
         "a pipe"
     } else if kind.is_socket() {

@@ -2,13 +2,12 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::{MetainfoError, symlinks};
-use crate::metainfo::{Entry, Node, TreePath};
+use super::{MetainfoError, symlink_target, symlinks};
+use crate::metainfo::{Entry, Legible, Node, TreePath};
 
-const OWNER_MAY_RUN: u32 = 0o100;
 /// The modes of a file that is a program, and of one that is not: all that BEP 47 knows of modes.
-const PROGRAM: u32 = 0o755;
-const NO_PROGRAM: u32 = 0o644;
+pub(super) const PROGRAM: u32 = 0o755;
+pub(super) const NO_PROGRAM: u32 = 0o644;
 
 /// A tree as a `.torrent` can say it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,7 +40,9 @@ impl Fitted {
                     let first = at.get(to).ok_or_else(|| MetainfoError::NoPlace(entry.path.clone()))?;
                     fitted.entries.push(Entry { path: entry.path.clone(), ..fit_file(first) });
                 }
-                Node::File { .. } | Node::Pad { .. } => fitted.entries.push(fit_file(entry)),
+                Node::File { .. } => fitted.entries.push(fit_file(entry)),
+                // They belong to an arrangement, and this comes before it.
+                Node::Pad { .. } => {}
             }
         }
         Ok(fitted)
@@ -49,15 +50,15 @@ impl Fitted {
 }
 
 fn fit_file(entry: &Entry) -> Entry {
-    let mode = matches!(entry.node, Node::File { .. }).then(|| mode(is_program(entry)));
-    Entry { mode, modified: None, ..entry.clone() }
+    let mode = if entry.is_program() { PROGRAM } else { NO_PROGRAM };
+    Entry { mode: Some(mode), modified: None, ..entry.clone() }
 }
 
 fn fit_symlink(path: &TreePath, said: &[u8], at: &HashMap<&TreePath, &Entry>) -> Result<Entry, MetainfoError> {
     let is_folder = |path: &TreePath| at.get(path).is_some_and(|entry| entry.node == Node::Folder);
-    let target = symlinks::target(path, said, is_folder).map_err(|fault| MetainfoError::Symlink {
+    let target = symlink_target(path, said, is_folder).map_err(|fault| MetainfoError::Symlink {
         path: path.clone(),
-        target: String::from_utf8_lossy(said).escape_debug().to_string(),
+        target: Legible(&String::from_utf8_lossy(said)).to_string(),
         fault,
     })?;
     if target.as_path().to_str().is_none() {
@@ -65,25 +66,6 @@ fn fit_symlink(path: &TreePath, said: &[u8], at: &HashMap<&TreePath, &Entry>) ->
     }
     let node = Node::Symlink { target: symlinks::relative(path, &target) };
     Ok(Entry { path: path.clone(), node, mode: None, modified: None })
-}
-
-/// The mode of a file.
-pub(super) fn mode(of: IsProgram) -> u32 {
-    match of {
-        IsProgram::Yes => PROGRAM,
-        IsProgram::No => NO_PROGRAM,
-    }
-}
-
-/// Whether a file can be run: `x` in BEP 47.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum IsProgram {
-    Yes,
-    No,
-}
-
-pub(super) fn is_program(entry: &Entry) -> IsProgram {
-    if entry.mode.is_some_and(|mode| mode & OWNER_MAY_RUN != 0) { IsProgram::Yes } else { IsProgram::No }
 }
 
 #[cfg(test)]

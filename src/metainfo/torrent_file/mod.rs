@@ -9,9 +9,10 @@ mod writing;
 
 pub use error::{MetainfoError, SymlinkFault};
 pub use fitted::Fitted;
+pub use symlinks::symlink_target;
 
 use super::bencode::Limits;
-use super::{InfoHash, Manifest, PieceHashes};
+use super::{InfoHash, Manifest, PieceHashes, TreePath};
 
 /// What is in a `.torrent`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -90,6 +91,16 @@ impl Metainfo {
         &self.info
     }
 
+    /// The name under which all of it is shared.
+    ///
+    /// # Panics
+    /// Never: a torrent without a file is not read.
+    #[must_use]
+    pub fn name(&self) -> TreePath {
+        let first = &self.info.manifest.entries[0].path;
+        TreePath::new([first.first_name()]).expect("a part of a path is one")
+    }
+
     /// What is said beside that.
     #[must_use]
     pub fn about(&self) -> &About {
@@ -106,7 +117,7 @@ impl Metainfo {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::metainfo::{Entry, Modified, Node, TreePath};
+    use crate::metainfo::{Entry, Modified, Node};
 
     fn path(text: &str) -> TreePath {
         TreePath::new(text.split('/')).unwrap()

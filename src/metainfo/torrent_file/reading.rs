@@ -240,7 +240,8 @@ mod tests {
             let legible = format!("d6:lengthi1e4:pathl1:ae10:path.utf-8l{bencoded}ee");
             assert!(matches!(several(&legible), Err(MetainfoError::Path { .. })), "{name:?}");
             let link = format!("d4:attr1:l6:lengthi0e4:pathl1:ae12:symlink pathl1:b{bencoded}ee{}", file(1, &["c"]));
-            assert!(matches!(several(&link), Err(MetainfoError::Path { .. })), "{name:?}");
+            let refused = several(&link).unwrap_err();
+            assert!(matches!(refused, MetainfoError::Path { .. } | MetainfoError::Symlink { .. }), "{name:?}");
         }
         let nameless = several(&file(1, &[])).unwrap_err();
         assert_eq!(nameless, MetainfoError::Path { place: "'path' of file 1".into(), fault: TreePathError::Empty });
@@ -297,6 +298,34 @@ mod tests {
         assert_eq!(several("d4:attr1:l4:pathl1:aee"), Err(MetainfoError::Missing("symlink path")));
         let nowhere = several("d4:attr1:l4:pathl1:ae12:symlink pathlee").unwrap_err();
         assert_eq!(nowhere.to_string(), "'symlink path' of t/a: a path needs a name");
+    }
+
+    #[test]
+    fn a_symbolic_link_leads_from_the_top_or_else_from_its_folder() {
+        let link = |target: &[&str]| {
+            let names: String = target.iter().map(|name| format!("{}:{name}", name.len())).collect();
+            let link = format!("d4:attr1:l4:pathl1:d1:le12:symlink pathl{names}ee");
+            let files = [link, file(1, &["a"]), file(1, &["d", "a"]), file(1, &["d", "b"]), file(1, &["e", "f", "c"])];
+            let entries = several(&files.concat())?.manifest.entries;
+            let Node::Symlink { target } = &entries[0].node else { panic!("no link") };
+            Ok(String::from_utf8(target.clone()).unwrap())
+        };
+        for (said, on_disk) in [
+            (&["a"][..], "../a"),
+            (&["d", "b"], "b"),
+            (&["e", "f"], "../e/f"),
+            // As libtorrent writes them: as they stand on the disk.
+            (&["b"], "b"),
+            (&["..", "a"], "../a"),
+            (&["..", "gone"], "../gone"),
+            // Through another link, or to nothing.
+            (&["gone"], "../gone"),
+        ] {
+            assert_eq!(link(said).as_deref(), Ok(on_disk), "{said:?}");
+        }
+        for said in [&["..", "..", "a"][..], &[".."], &["b", "..", "a"], &["..", "..", "..", "etc"]] {
+            assert!(matches!(link(said), Err(MetainfoError::Symlink { .. })), "{said:?}");
+        }
     }
 
     #[test]

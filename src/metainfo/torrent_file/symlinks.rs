@@ -17,9 +17,12 @@ pub(super) fn relative(link: &TreePath, target: &TreePath) -> Vec<u8> {
     if said.is_empty() { b".".to_vec() } else { said }
 }
 
-/// Where a link leads that says this. `is_folder` tells of a path in the torrent whether a real folder is there: only from
-/// such a one does `..` lead back to where the path came from.
-pub(super) fn target(
+/// Where in a torrent a symbolic link leads that says this on a disk. `is_folder` tells of a path in the torrent whether a real
+/// folder is there: only from such a one does `..` lead back to where the path came from.
+///
+/// # Errors
+/// Where a `.torrent` could not say it.
+pub fn symlink_target(
     link: &TreePath,
     said: &[u8],
     is_folder: impl Fn(&TreePath) -> bool,
@@ -64,7 +67,7 @@ mod tests {
             ("t/a/b/l", "..", "t/a"),
             ("t/a/l", "l", "t/a/l"),
         ] {
-            assert_eq!(target(&path(link), said.as_bytes(), |_| false), Ok(path(leads_to)), "{link} -> {said}");
+            assert_eq!(symlink_target(&path(link), said.as_bytes(), |_| false), Ok(path(leads_to)), "{link} -> {said}");
             assert_eq!(relative(&path(link), &path(leads_to)), said.as_bytes(), "{link} -> {leads_to}");
         }
     }
@@ -72,15 +75,19 @@ mod tests {
     #[test]
     fn what_leads_outside_is_refused() {
         for said in ["/etc/passwd", "/", "../..", "../../t/f", "../../../x", "f/../../..", "a//../../.."] {
-            assert_eq!(target(&path("t/a/l"), said.as_bytes(), |_| true), Err(SymlinkFault::LeadsOutside), "{said}");
+            assert_eq!(
+                symlink_target(&path("t/a/l"), said.as_bytes(), |_| true),
+                Err(SymlinkFault::LeadsOutside),
+                "{said}"
+            );
         }
-        assert_eq!(target(&path("l"), b"f", |_| true), Err(SymlinkFault::LeadsOutside));
+        assert_eq!(symlink_target(&path("l"), b"f", |_| true), Err(SymlinkFault::LeadsOutside));
     }
 
     #[test]
     fn superfluous_steps_are_left_out() {
         let is_folder = |found: &TreePath| *found == path("t/a/b");
-        let target = |said: &str| target(&path("t/a/l"), said.as_bytes(), is_folder);
+        let target = |said: &str| symlink_target(&path("t/a/l"), said.as_bytes(), is_folder);
         assert_eq!(target("./b//c/"), Ok(path("t/a/b/c")));
         assert_eq!(target("b/../f"), Ok(path("t/a/f")));
         assert_eq!(target("link/../f"), Err(SymlinkFault::GoesBack));

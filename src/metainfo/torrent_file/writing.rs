@@ -1,9 +1,8 @@
 //! Writes a `.torrent`: canonical, keys in order, paths in UTF-8.
 
-use super::fitted::{IsProgram, is_program};
-use super::{About, Info, MetainfoError, SymlinkFault, symlinks};
+use super::{About, Info, MetainfoError, SymlinkFault, symlink_target};
 use crate::metainfo::bencode::{Dict, Value};
-use crate::metainfo::{Entry, Node, TreePath};
+use crate::metainfo::{Entry, Legible, Node, TreePath};
 
 /// The whole file around an `info` dictionary.
 pub(super) fn whole(about: &About, raw_info: &[u8]) -> Vec<u8> {
@@ -105,10 +104,10 @@ impl<'e> Listed<'e> {
 fn leads_to(link: &TreePath, said: &[u8]) -> Result<TreePath, MetainfoError> {
     let refused = |fault: SymlinkFault| MetainfoError::Symlink {
         path: link.clone(),
-        target: String::from_utf8_lossy(said).escape_debug().to_string(),
+        target: Legible(&String::from_utf8_lossy(said)).to_string(),
         fault,
     };
-    let target = symlinks::target(link, said, |_| false).map_err(refused)?;
+    let target = symlink_target(link, said, |_| false).map_err(refused)?;
     text(&target)?;
     Ok(target)
 }
@@ -121,10 +120,8 @@ fn write_attributes(dict: &mut Dict<'_>, entry: &Entry) {
     let attributes = match entry.node {
         Node::Pad { .. } => "p",
         Node::Symlink { .. } => "l",
-        _ => match is_program(entry) {
-            IsProgram::Yes => "x",
-            IsProgram::No => return,
-        },
+        _ if entry.is_program() => "x",
+        _ => return,
     };
     dict.key("attr").bytes(attributes);
 }

@@ -53,8 +53,7 @@ impl Download {
 
     fn started(&mut self, ids: &[Option<TorrentId>], shared: &mut Shared, out: &mut Outbox) {
         out.tell(Observed::Started);
-        let numbered: Vec<(Item, Option<TorrentId>)> = self.items.iter().copied().zip(ids.iter().copied()).collect();
-        for (item, id) in numbered {
+        for (item, &id) in self.items.clone().into_iter().zip(ids) {
             if let Item::Owned(index) = item {
                 self.own(index, id, shared, out);
             }
@@ -78,19 +77,16 @@ impl Download {
         let Some(torrent) = id else { return };
         let Owned { name, layout, hashes, held, .. } = &self.catalog.owned[index];
         if shared.holdings.of(torrent).is_some() {
-            // What it came to own it may have been downloading.
-            let new: Vec<PieceIndex> = held.iter().filter(|&piece| !shared.holdings.contains(torrent, piece)).collect();
-            for piece in new {
-                shared.holdings.insert(torrent, piece, shared.config.rank);
-                self.came_to_hold(torrent, piece, shared, out);
-            }
-            return;
+            return self.take_own(torrent, shared, out);
         }
         out.push(Decision::Open { torrent, name: name.clone(), layout: *layout });
         shared.holdings.add(torrent, held.clone());
         if !held.is_full() {
             let hashes = hashes.clone();
             out.push(Decision::Learn { torrent, first: PieceIndex(0), hashes });
+            if shared.config.policy.sameness == Sameness::Copied {
+                self.twins.ask_storage();
+            }
             shared.holdings.note_resumed(torrent, shared.config.rank);
         }
     }
@@ -167,6 +163,7 @@ impl Download {
         }
         let torrent = &self.torrents[&id];
         if torrent.knows_all_hashes() {
+            self.take_own(id, shared, out);
             self.close_if_complete(id, shared, out);
         } else {
             self.calls.want(Pending::Hashes { torrent: id });

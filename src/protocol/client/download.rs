@@ -12,7 +12,7 @@ use crate::metainfo::{PieceIndex, TorrentId};
 use crate::protocol::calls::Calls;
 use crate::protocol::{
     Arrival, Body, Catalog, Decision, Finish, Incarnation, Lack, News, Observed, Outbox, Outcome, Pieces, Prospects,
-    Rank, Reason, Shortfall, Slot, Time, Version,
+    Rank, Reason, Sameness, Shortfall, Slot, Time, Version,
 };
 
 /// Downloads what is wanted, and does all talk with the tracker.
@@ -170,7 +170,9 @@ impl Download {
         if std::mem::take(&mut self.cried) {
             self.take_heart(shared);
         }
-        self.twins.copy_to_followers((id, piece), shared, out);
+        if shared.config.policy.sameness == Sameness::Copied {
+            self.copy_to_twins((id, piece), shared, out);
+        }
         if !self.close_if_complete(id, shared, out) {
             self.announce_if_due(shared);
         }

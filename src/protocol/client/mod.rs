@@ -180,7 +180,7 @@ impl Client {
             }
             Event::Held { torrent, piece } => download.held(now, torrent, piece, shared, out),
             Event::Lacking { torrent, piece } => download.lacking(now, torrent, piece, shared, out),
-            Event::Offer(owned) => download.come_to_own(*owned),
+            Event::Offer(owned) => download.come_to_own(*owned, shared, out),
             Event::Want { names } => download.come_to_want(names),
             Event::AllOffered => download.all_offered(shared, out),
             Event::GiveUp(Refusal { outcome, reason }) => {

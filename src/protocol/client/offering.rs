@@ -3,17 +3,33 @@
 use super::announcing::Pending;
 use super::download::{Download, Stage};
 use super::shared::Shared;
-use crate::metainfo::PieceIndex;
+use crate::metainfo::{PieceIndex, TorrentId};
 use crate::protocol::{About, Claim, Outbox, Owned, Prospects, Publication, Rank};
 
 use super::announcing::Item;
 
 impl Download {
     /// This client has come to own a file, whole.
-    pub(super) fn come_to_own(&mut self, owned: Owned) {
+    pub(super) fn come_to_own(&mut self, owned: Owned, shared: &mut Shared, out: &mut Outbox) {
+        let downloaded = self.torrents.iter().find(|(_, torrent)| torrent.name == owned.name).map(|(&id, _)| id);
         self.catalog.owned.push(owned);
+        if let Some(id) = downloaded {
+            self.take_own(id, shared, out);
+        }
         if !matches!(self.stage, Stage::Publishing | Stage::Stopped) {
             self.offer_the_rest();
+        }
+    }
+
+    /// Of a torrent that is downloaded: takes what this client owns of it, if that is the same.
+    pub(super) fn take_own(&mut self, id: TorrentId, shared: &mut Shared, out: &mut Outbox) {
+        let Some(torrent) = self.torrents.get(&id) else { return };
+        let same = |owned: &&Owned| owned.name == torrent.name && owned.hashes == torrent.hashes;
+        let Some(owned) = self.catalog.owned.iter().find(same) else { return };
+        let new: Vec<PieceIndex> = owned.held.iter().filter(|&piece| !shared.holdings.contains(id, piece)).collect();
+        for piece in new {
+            shared.holdings.insert(id, piece, shared.config.rank);
+            self.came_to_hold(id, piece, shared, out);
         }
     }
 
@@ -60,10 +76,12 @@ impl Download {
         About { card: self.catalog.card.clone(), prospects: self.catalog.prospects }
     }
 
-    /// A file by its place in the catalog, as it is offered.
+    /// A file by its place in the catalog, as it is offered. Of one that is downloaded, each piece is reported as held.
     pub(super) fn offer(&self, index: usize) -> Publication {
         let Owned { name, layout, hashes, takers, .. } = self.catalog.owned[index].clone();
-        Publication { name, layout, claim: Claim::Seed, first: PieceIndex(0), hashes, takers }
+        let downloaded = self.torrents.values().any(|torrent| torrent.name == name);
+        let claim = if downloaded { Claim::Hashes } else { Claim::Seed };
+        Publication { name, layout, claim, first: PieceIndex(0), hashes, takers }
     }
 
     /// Who is going to download an item, where its owner knows.

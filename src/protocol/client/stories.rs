@@ -1,5 +1,8 @@
 //! A client by itself, event by event: what it says when the tracker and one peer say just this.
 
+mod offering;
+mod twins;
+
 use super::Client;
 use super::shared::Shared;
 use super::upload::{Upload, Wish};
@@ -24,9 +27,12 @@ impl Stage {
     }
 
     fn in_life(incarnation: Incarnation) -> Self {
-        let (policy, patience) = (Policy::assignment(), Patience::job());
+        Self::of(incarnation, Policy::assignment(), Catalog { wanted: vec!["file".into()], ..Catalog::default() })
+    }
+
+    fn of(incarnation: Incarnation, policy: Policy, catalog: Catalog) -> Self {
+        let patience = Patience::job();
         let config = Config { rank: Rank(2), world: 4, incarnation, seed: 1, policy, patience };
-        let catalog = Catalog { wanted: vec!["file".into()], ..Catalog::default() };
         let client = Client::new(config, Term(0), catalog);
         let mut stage = Self { client, now: Time(1), out: Outbox::new() };
         stage.hear(Event::Start);
@@ -37,13 +43,8 @@ impl Stage {
     fn trading() -> Self {
         let mut stage = Self::started();
         stage.answer(1, Answer::Start { torrents: vec![], cards: vec![] });
-        let mut hashes = PieceHashes::new();
-        ["a", "b", "c", "d"].iter().for_each(|hash| hashes.push(hash.as_bytes()).unwrap());
-        let layout = Layout { pieces: 4, piece_length: 1 };
-        let known = Described::Known { torrent: FILE, layout, hashes, takers: vec![Rank(2), Rank(3)] };
-        let changes = vec![Change::HasAll { rank: Rank(1), torrent: FILE }];
-        let swarm = Swarm { version: 1, changes, loads: vec![], downloaders: 2 };
-        stage.answer(2, Answer::Joined { files: vec![known], swarm });
+        let known = known(FILE, &["a", "b", "c", "d"], &[2, 3]);
+        stage.answer(2, Answer::Joined { files: vec![known], swarm: seeded(&[FILE]) });
         stage
     }
 
@@ -79,6 +80,25 @@ impl Stage {
     fn said(&mut self) -> Vec<Decision> {
         self.out.drain().filter(|decision| !matches!(decision, Decision::Tell(_))).collect()
     }
+}
+
+fn hashes(lines: &[&str]) -> PieceHashes {
+    let mut hashes = PieceHashes::new();
+    lines.iter().for_each(|line| hashes.push(line.as_bytes()).unwrap());
+    hashes
+}
+
+/// A file of pieces with these hashes, and who downloads it.
+fn known(torrent: TorrentId, lines: &[&str], takers: &[u32]) -> Described {
+    let layout = Layout { pieces: lines.len() as u32, piece_length: 1 };
+    let takers = takers.iter().map(|&rank| Rank(rank)).collect();
+    Described::Known { torrent, layout, hashes: hashes(lines), takers }
+}
+
+/// Rank 1 has all of these.
+fn seeded(torrents: &[TorrentId]) -> Swarm {
+    let changes = torrents.iter().map(|&torrent| Change::HasAll { rank: Rank(1), torrent }).collect();
+    Swarm { version: 1, changes, loads: vec![], downloaders: 2 }
 }
 
 /// Which pieces were asked of whom, under which slots.

@@ -11,14 +11,14 @@ use crate::protocol::{Decision, Outbox, Time};
 /// One piece of one torrent.
 type Piece = (TorrentId, PieceIndex);
 
-/// Knows which pieces have the same hash: of each such set one is fetched, and the others are copied from it.
+/// Knows which pieces have the same hash: of each such set one is fetched, and the others are copied from what comes first.
 #[derive(Debug, Default)]
 pub(super) struct Twins {
     /// By the beginning of a hash: the first piece that was seen to have it. A hash that only begins like another's has no
     /// twin, which costs nothing but a fetch.
     first: BTreeMap<u64, Piece>,
     /// By the piece that they wait for: those with the same hash.
-    followers: BTreeMap<Piece, Vec<Piece>>,
+    followers: BTreeMap<Piece, BTreeSet<Piece>>,
     /// Pieces that are being copied.
     copying: BTreeSet<Piece>,
     /// What the storage was asked and has not answered.
@@ -41,19 +41,12 @@ impl Twins {
         self.asked = self.asked.saturating_sub(1) + questions;
     }
 
-    /// Copies a piece that has come to be held to all that wait for it.
-    pub(super) fn copy_to_followers(&mut self, from: Piece, shared: &Shared, out: &mut Outbox) {
-        for to in self.followers.remove(&from).unwrap_or_default() {
-            if !shared.holdings.contains(to.0, to.1) {
-                self.copy(from, to, out);
-            }
-        }
-    }
-
+    /// Has one piece made out of another, unless that is being done.
     fn copy(&mut self, from: Piece, to: Piece, out: &mut Outbox) {
-        self.asked += 1;
-        self.copying.insert(to);
-        out.push(Decision::Copy { from, to });
+        if self.copying.insert(to) {
+            self.asked += 1;
+            out.push(Decision::Copy { from, to });
+        }
     }
 }
 
@@ -120,8 +113,17 @@ impl Download {
         match self.first_like(piece) {
             Some(first) if first == piece => self.fetch(piece),
             Some(first) if shared.holdings.contains(first.0, first.1) => self.twins.copy(first, piece, out),
-            Some(first) => self.twins.followers.entry(first).or_default().push(piece),
+            Some(first) => _ = self.twins.followers.entry(first).or_default().insert(piece),
             None => self.fetch(piece),
+        }
+    }
+
+    /// A piece has come to be held: all that have the same hash are copied from it. Seldom is one of them on its way too.
+    pub(super) fn copy_to_twins(&mut self, from: Piece, shared: &Shared, out: &mut Outbox) {
+        let Some(first) = self.first_like(from) else { return };
+        let followers = self.twins.followers.remove(&first).unwrap_or_default();
+        for to in followers.into_iter().chain([first]).filter(|&to| !shared.holdings.contains(to.0, to.1)) {
+            self.twins.copy(from, to, out);
         }
     }
 
@@ -139,8 +141,8 @@ impl Download {
             .collect();
         for &(first, second) in &better {
             let mut others = self.twins.followers.remove(&first).unwrap_or_default();
-            others.retain(|&twin| twin != second);
-            others.push(first);
+            others.remove(&second);
+            others.insert(first);
             self.twins.followers.insert(second, others);
             self.twins.first.values_mut().filter(|piece| **piece == first).for_each(|piece| *piece = second);
             self.fetch(second);
@@ -149,7 +151,8 @@ impl Download {
     }
 
     fn fetch(&mut self, (id, piece): Piece) {
-        if let Some(torrent) = self.torrents.get_mut(&id) {
+        let in_flight = self.flights.carry(id, piece);
+        if let Some(torrent) = self.torrents.get_mut(&id).filter(|_| !in_flight) {
             torrent.picker.put_back(piece);
         }
     }

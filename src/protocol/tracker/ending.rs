@@ -35,6 +35,7 @@ impl Tracker {
                 if self.check_silent(now, out) {
                     self.check_at = now + self.config.patience.call / Self::HASTE;
                 }
+                self.call_the_lost(out);
                 self.end_if_done(now, out);
             }
             Phase::Stopping { ending, outcome, told } => {
@@ -95,6 +96,15 @@ impl Tracker {
             }
         }
         !silent.is_empty()
+    }
+
+    /// Calls those that are lost as long as somebody starves: it may have been this rank that could not be heard, and then
+    /// the others go on without it, under a tracker of their own, and have what is lacked here.
+    fn call_the_lost(&self, out: &mut Outbox) {
+        if self.roster.live().any(|(_, client)| client.starving.is_some()) {
+            let lost = self.roster.iter().filter(|(_, client)| client.lost);
+            lost.for_each(|(rank, _)| self.send(rank, Body::Ping, out));
+        }
     }
 
     fn ping(&mut self, now: Time, rank: Rank, out: &mut Outbox) {

@@ -39,7 +39,7 @@ pub struct Tracker {
     refusal: Option<Refusal>,
     /// The run is given up, though the end may still have to wait for the start.
     given_up: bool,
-    /// Somebody had to say something twice.
+    /// Somebody had to say something twice that had been answered.
     lossy: bool,
     progress: Progress,
     /// What this rank had sent when it drained.
@@ -225,7 +225,7 @@ impl Tracker {
         }
         let repeat = if sequence == client.sequence { Repeat::Yes } else { Repeat::No };
         client.sequence = sequence;
-        self.lossy |= repeat == Repeat::Yes;
+        self.lossy |= repeat == Repeat::Yes && !client.waits_for_answer_to(sequence);
         let stopped = client.stopped;
         let registered = client.presence == roster::Presence::Registered;
         match (call, self.phase) {

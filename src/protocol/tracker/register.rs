@@ -59,10 +59,6 @@ impl Register {
         }
         let id = self.id_of(name);
         let torrent = self.torrents.entry(id).or_insert_with(|| Torrent::new(*layout, from));
-        if let (Some(takers), Takers::Volunteers) = (takers, torrent.named_by) {
-            // The first word counts: all must be told the same.
-            (torrent.takers, torrent.named_by) = (takers.clone(), Takers::Owner);
-        }
         if let Some(piece) = torrent.first_difference(*layout, *first, hashes) {
             let text = |hashes: &PieceHashes, at: u32| {
                 hashes.get(PieceIndex(at)).map_or("nothing".into(), |hash| String::from_utf8_lossy(hash).into_owned())
@@ -81,6 +77,10 @@ impl Register {
                     return Published::Senseless;
                 }
             }
+        }
+        if let (Some(takers), Takers::Volunteers) = (takers, torrent.named_by) {
+            // The first word counts: all must be told the same.
+            (torrent.takers, torrent.named_by) = (takers.clone(), Takers::Owner);
         }
         torrent.layout.piece_length = torrent.layout.piece_length.max(layout.piece_length);
         if *claim == Claim::Seed && end == u64::from(layout.pieces) {

@@ -145,6 +145,12 @@ impl Roster {
 }
 
 impl Client {
+    /// Whether it was not answered yet, for the answer comes when something happens.
+    pub(super) fn waits_for_answer_to(&self, sequence: u32) -> bool {
+        let awaits = self.awaits.as_ref().map(|awaits| awaits.sequence);
+        [self.awaits_start, awaits].contains(&Some(sequence))
+    }
+
     /// Whether it may come to offer more than it has.
     pub(super) fn may_offer(&self) -> bool {
         self.about.prospects == Prospects::Open && self.finished.is_none()

@@ -308,8 +308,11 @@ impl Tracker {
         let Some(client) = self.roster.get(rank) else { return Swarm::default() };
         let neighbour =
             |other: Rank| other != rank && client.neighbours.as_ref().is_none_or(|set| set.contains(&other));
-        let wanted = |torrent: Option<TorrentId>| torrent.is_none_or(|torrent| client.wanted.contains(&torrent));
-        match self.journal.since(since, |other, torrent| neighbour(other) && wanted(torrent)) {
+        // Who is gone concerns all: somebody may have to do its work.
+        let concerns = |other: Rank, torrent: Option<TorrentId>| {
+            torrent.is_none_or(|torrent| neighbour(other) && client.wanted.contains(&torrent))
+        };
+        match self.journal.since(since, concerns) {
             Some(changes) => self.frame(rank, changes),
             None => self.everything(rank),
         }
@@ -318,6 +321,8 @@ impl Tracker {
     fn everything(&self, rank: Rank) -> Swarm {
         let Some(client) = self.roster.get(rank) else { return Swarm::default() };
         let mut changes = vec![Change::Anew];
+        let lost = self.roster.iter().filter(|(_, client)| client.lost).map(|(rank, _)| rank);
+        changes.extend(lost.map(|rank| Change::Gone { rank }));
         for &torrent in &client.wanted {
             for (&other, bits) in self.register.get(torrent).iter().flat_map(|torrent| &torrent.holders) {
                 let live = self.roster.get(other).is_some_and(|other| !other.lost);

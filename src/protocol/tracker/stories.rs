@@ -1,5 +1,7 @@
 //! A tracker by itself, call by call: what it answers when its clients say just this.
 
+mod offers;
+
 use super::Tracker;
 use crate::metainfo::{Layout, PieceHashes, PieceIndex};
 use crate::protocol::*;
@@ -15,22 +17,23 @@ struct Stage {
 impl Stage {
     /// Rank 1 owns a file of one piece; `wanting` say that they will want it.
     fn started(clients: u32, wanting: &[u32], policy: Policy) -> Self {
+        let mut stage = Self::after(clients, policy, |rank| {
+            let files = if rank == 1 { vec![publication("file", &["a"])] } else { Vec::new() };
+            let wanted = if wanting.contains(&rank) { vec!["file".into()] } else { Vec::new() };
+            Call::Publish { part: 0, files, wanted, more: More::Done, about: About::default() }
+        });
+        stage.out.drain().for_each(drop);
+        stage
+    }
+
+    /// Each client has said this.
+    fn after(clients: u32, policy: Policy, said: impl Fn(u32) -> Call) -> Self {
         let (rank, world, patience) = (TRACKER, clients + 1, Patience::job());
         let config = Config { rank, world, incarnation: Incarnation(0), seed: 1, policy, patience };
         let tracker = Tracker::new(config, Term(0));
         let mut stage = Self { tracker, now: Time(1), sequences: vec![0; world as usize], out: Outbox::new() };
         stage.hear(Event::Start);
-        for rank in 1..=clients {
-            let mut hashes = PieceHashes::new();
-            hashes.push(b"a").unwrap();
-            let layout = Layout { pieces: 1, piece_length: 1 };
-            let (name, first) = ("file".to_owned(), PieceIndex(0));
-            let file = Publication { name, layout, claim: Claim::Seed, first, hashes, takers: None };
-            let files = if rank == 1 { vec![file] } else { Vec::new() };
-            let wanted = if wanting.contains(&rank) { vec!["file".into()] } else { Vec::new() };
-            stage.call(rank, Call::Publish { part: 0, files, wanted, more: More::Done, about: About::default() });
-        }
-        stage.out.drain().for_each(drop);
+        (1..=clients).for_each(|rank| stage.call(rank, said(rank)));
         stage
     }
 
@@ -56,6 +59,14 @@ impl Stage {
         };
         self.out.drain().filter_map(mine).collect()
     }
+}
+
+/// A whole file with these hashes.
+fn publication(name: &str, hashes: &[&str]) -> Publication {
+    let mut list = PieceHashes::new();
+    hashes.iter().for_each(|hash| list.push(hash.as_bytes()).unwrap());
+    let (layout, first) = (Layout { pieces: hashes.len() as u32, piece_length: 1 }, PieceIndex(0));
+    Publication { name: name.into(), layout, claim: Claim::Seed, first, hashes: list, takers: None }
 }
 
 fn swarm(sent: Vec<Body>) -> Swarm {

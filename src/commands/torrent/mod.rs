@@ -1,0 +1,137 @@
+//! `torrent`: makes, shows and verifies `.torrent` files.
+
+mod create;
+mod findings;
+mod show;
+mod verify;
+
+use std::fmt;
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+use std::thread;
+
+use comfy_table::{CellAlignment, Table, presets};
+use indicatif::{HumanBytes, ProgressBar, ProgressStyle};
+
+use super::{Exit, complain};
+use crate::cli::{TorrentArgs, TorrentCommand};
+use crate::metainfo::{Manifest, Metainfo, MetainfoError, Node};
+use crate::protocol::Outcome;
+use crate::storage::WalkError;
+
+/// Does what was asked for, and says why where it cannot.
+pub(super) fn run(args: &TorrentArgs) -> Exit {
+    let done = match &args.command {
+        TorrentCommand::Create(args) => create::run(args),
+        TorrentCommand::Show(args) => show::run(args),
+        TorrentCommand::Verify(args) => verify::run(args),
+    };
+    done.unwrap_or_else(|trouble| {
+        complain(&trouble);
+        trouble.exit()
+    })
+}
+
+/// Why a command ends before it has done what was asked for.
+#[derive(Debug, thiserror::Error)]
+enum Trouble {
+    /// The `.torrent` is bad, or none can be made of this.
+    #[error("{}: {error}", path.display())]
+    Metainfo { path: PathBuf, error: MetainfoError },
+    /// What is to be shared is not there, or cannot be shared.
+    #[error(transparent)]
+    Walk(#[from] WalkError),
+    /// The system refused.
+    #[error("{}: {error}", path.display())]
+    Io { path: PathBuf, error: io::Error },
+    /// What is shared became something else while it was read.
+    #[error("{}: it changed while it was read; try again when it rests", .0.display())]
+    Changed(PathBuf),
+    /// The `.torrent` would become a part of what it is of.
+    #[error("{} lies in what is shared, and would change it: give another place with -o FILE", .0.display())]
+    OutputWithin(PathBuf),
+}
+
+impl Trouble {
+    fn exit(&self) -> Exit {
+        match self {
+            Self::Walk(WalkError::Io { .. }) | Self::Io { .. } => Exit::Ran(Outcome::Disk),
+            Self::Metainfo { .. } | Self::Walk(_) => Exit::Ran(Outcome::BadInput),
+            Self::Changed(_) => Exit::Ran(Outcome::Integrity),
+            Self::OutputWithin(_) => Exit::Usage,
+        }
+    }
+
+    /// Why something could not be read or written.
+    fn io(path: &Path) -> impl FnOnce(io::Error) -> Self {
+        move |error| Self::Io { path: path.to_owned(), error }
+    }
+
+    /// Why something is no `.torrent`, or cannot become one.
+    fn metainfo<E: Into<MetainfoError>>(path: &Path) -> impl FnOnce(E) -> Self {
+        move |error| Self::Metainfo { path: path.to_owned(), error: error.into() }
+    }
+}
+
+/// Reads a `.torrent`, and never much more than one may have.
+fn read(path: &Path) -> Result<Metainfo, Trouble> {
+    let mut content = Vec::new();
+    let file = File::open(path).map_err(Trouble::io(path))?;
+    file.take(Metainfo::LONGEST as u64 + 1).read_to_end(&mut content).map_err(Trouble::io(path))?;
+    Metainfo::decode(&content).map_err(Trouble::metainfo(path))
+}
+
+/// As many threads as there are cores for this process.
+fn all_cores() -> NonZeroUsize {
+    thread::available_parallelism().unwrap_or(NonZeroUsize::MIN)
+}
+
+/// How far the hashing of so many bytes is, on a terminal.
+fn hashing_bar(bytes: u64) -> ProgressBar {
+    let style = ProgressStyle::with_template(
+        "hashing {bar:40} {percent:>3} %, {bytes} of {total_bytes}, {binary_bytes_per_sec}, {eta} left",
+    );
+    let style = style.expect("the template is legal: it is a constant").progress_chars("=> ");
+    ProgressBar::new(bytes).with_style(style)
+}
+
+/// Prints a text. Who reads it through `head` has closed the pipe before the end: what cannot be written is left out.
+fn say(text: impl fmt::Display) {
+    _ = writeln!(io::stdout(), "{text}");
+}
+
+/// `1 file`, `2 files`.
+fn counted(count: impl TryInto<u64>, what: &str) -> String {
+    match count.try_into() {
+        Ok(1) => format!("1 {what}"),
+        Ok(count) => format!("{count} {what}s"),
+        Err(_) => unreachable!("no count here has more than 64 bits"),
+    }
+}
+
+/// So many bytes, in the unit that suits.
+fn sized(bytes: u64) -> String {
+    HumanBytes(bytes).to_string().replace(".00 ", " ")
+}
+
+/// How many files and links a tree has.
+fn entries_of(manifest: &Manifest) -> String {
+    let count = |wanted: fn(&Node) -> bool| manifest.entries.iter().filter(|entry| wanted(&entry.node)).count();
+    let files = counted(count(|node| matches!(node, Node::File { .. })), "file");
+    match count(|node| matches!(node, Node::Symlink { .. })) {
+        0 => files,
+        links => format!("{files} and {}", counted(links, "symbolic link")),
+    }
+}
+
+/// A table without lines, of columns that are called and aligned like this.
+fn table<const N: usize>(columns: [(&str, CellAlignment); N]) -> Table {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING).set_header(columns.map(|(name, _)| name));
+    for (column, (_, alignment)) in table.column_iter_mut().zip(columns) {
+        column.set_padding((0, 2)).set_cell_alignment(alignment);
+    }
+    table
+}
