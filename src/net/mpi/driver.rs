@@ -30,9 +30,6 @@ const ANSWER_AWAITED: Duration = Duration::from_millis(20);
 /// depot may say nothing.
 const STANDSTILL: Duration = Duration::from_secs(2);
 
-/// Blocks that may be on their way to one rank, where there is memory for so many.
-const MOST_TO_ONE: usize = 8;
-
 /// Where a run stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Stage {
@@ -81,7 +78,8 @@ impl<'a> Driver<'a> {
         options: &'a Options,
     ) -> Self {
         let pool = Pool::new(options.memory);
-        let most_to_one = (pool.most_of_one() / 2).clamp(1, MOST_TO_ONE);
+        // A rank that is gone must not keep the buffers that the others need.
+        let most_to_one = (pool.most_of_one() / 4).max(1);
         Self {
             me,
             size,

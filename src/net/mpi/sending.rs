@@ -7,6 +7,9 @@ use crate::storage::{Block, LONGEST_BLOCK, Passage};
 /// Blocks of one piece that are under way at once: one is read while the one before it is sent.
 const MOST_OF_A_PIECE: u32 = 2;
 
+/// Bytes on their way to one receiver at once: more than what fits into the caches makes nothing faster.
+const MOST_BYTES_TO_ONE: u64 = 4 << 20;
+
 /// A piece that is to be sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Departure {
@@ -40,7 +43,7 @@ pub(super) struct Sending {
     turn: usize,
     /// Lists of receivers to whom nothing is on its way any more, for the next.
     spares: Vec<Vec<Leaving>>,
-    /// Blocks to one receiver that are under way at once, at most: one that is gone keeps their buffers.
+    /// Blocks on their way to one receiver at once, at most: one that is gone keeps their buffers.
     most_to_one: u32,
 }
 
@@ -161,7 +164,9 @@ impl Sending {
 
 impl Receiver {
     fn next(&mut self, now: Time, most: u32) -> Option<(Block, Option<u32>)> {
-        if self.pieces.iter().map(|piece| piece.under_way).sum::<u32>() >= most {
+        let blocks: u32 = self.pieces.iter().map(|piece| piece.under_way).sum();
+        let bytes: u64 = self.pieces.iter().map(Leaving::bytes_under_way).sum();
+        if blocks >= most || bytes >= MOST_BYTES_TO_ONE {
             return None;
         }
         let at = (0..self.pieces.len()).find(|&at| self.may_go_on(at, now))?;
@@ -182,6 +187,12 @@ impl Receiver {
 }
 
 impl Leaving {
+    fn bytes_under_way(&self) -> u64 {
+        let block =
+            self.departure.travels.map_or(LONGEST_BLOCK as u64, |whole| u64::from(whole).min(LONGEST_BLOCK as u64));
+        block * u64::from(self.under_way)
+    }
+
     fn next(&mut self) -> (Block, Option<u32>) {
         let Departure { passage, torrent, piece, travels, .. } = self.departure;
         let (offset, longest) = (self.asked, LONGEST_BLOCK as u32);
@@ -262,18 +273,20 @@ mod tests {
 
     #[test]
     fn receivers_take_turns_and_to_each_the_earlier_pieces_go_first() {
-        let pieces = [(1, 7), (2, 7), (3, 8), (4, 9)].map(|(number, to)| piece(number, to, Some(4 * MIB)));
+        let pieces = [(1, 7), (2, 7), (3, 8), (4, 9)].map(|(number, to)| piece(number, to, Some(2 * MIB)));
         let mut sending = sending(&pieces);
         assert_eq!(next_of(&mut sending), [1, 3, 4, 1, 3, 4, 2, 2]);
     }
 
     #[test]
-    fn a_receiver_that_takes_nothing_ties_up_few_buffers() {
-        let pieces: Vec<Departure> = (0..20).map(|number| piece(number, 7, Some(4 * MIB))).collect();
-        let mut sending = sending(&pieces);
-        assert_eq!(next_of(&mut sending).len(), 8);
-        sending.start(piece(20, 8, None));
-        assert_eq!(next_of(&mut sending), [20]);
+    fn a_receiver_that_takes_nothing_ties_up_few_buffers_and_little_of_the_caches() {
+        for (length, most) in [(4 * MIB, 4), (MIB, 4), (1000, 8), (0, 8)] {
+            let pieces: Vec<Departure> = (0..20).map(|number| piece(number, 7, Some(length))).collect();
+            let mut sending = sending(&pieces);
+            assert_eq!(next_of(&mut sending).len(), most, "{length}");
+            sending.start(piece(20, 8, None));
+            assert_eq!(next_of(&mut sending), [20]);
+        }
     }
 
     #[test]
