@@ -19,27 +19,39 @@ impl Driver<'_> {
     pub(super) fn move_blocks(&mut self) -> Result<bool, NetError> {
         let mut any = false;
         loop {
-            while let Some(passage) = self.outgoing.next_left() {
-                self.left(passage);
-            }
-            while self.pool.has(Direction::Out)
-                && let Some((block, length)) = self.sending.next(self.now)
-            {
-                let buffer = self.pool.take(Direction::Out, length.unwrap_or(0) as usize);
-                self.depot.read(block, buffer);
+            if !self.sending.is_idle() {
+                self.read_on();
             }
             let Some(word) = self.depot.next() else {
                 return Ok(any);
             };
+            self.hear(word)?;
             any = true;
-            self.depot_spoke_at = self.now;
-            match word {
-                Word::Read { block, buffer, result } => self.was_read(block, buffer, result)?,
-                Word::Taken { buffer } => self.pool.give(Direction::In, buffer),
-                Word::Arrived { passage, result } => self.arrived(passage, result),
-                Word::Closed { torrent, result } => self.closed(torrent, result),
-                Word::Own(word) => self.heard.push_back(event_of(word)),
-            }
+        }
+    }
+
+    fn hear(&mut self, word: Word) -> Result<(), NetError> {
+        self.depot_spoke_at = self.now;
+        match word {
+            Word::Read { block, buffer, result } => return self.was_read(block, buffer, result),
+            Word::Taken { buffer } => self.pool.give(Direction::In, buffer),
+            Word::Arrived { passage, result } => self.arrived(passage, result),
+            Word::Closed { torrent, result } => self.closed(torrent, result),
+            Word::Own(word) => self.heard.push_back(event_of(word)),
+        }
+        Ok(())
+    }
+
+    /// Asks the depot for what may be sent next.
+    fn read_on(&mut self) {
+        while let Some(passage) = self.outgoing.next_left() {
+            self.left(passage);
+        }
+        while self.pool.has(Direction::Out)
+            && let Some((block, length)) = self.sending.next(self.now)
+        {
+            let buffer = self.pool.take(Direction::Out, length.unwrap_or(0) as usize);
+            self.depot.read(block, buffer);
         }
     }
 

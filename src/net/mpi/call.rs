@@ -43,6 +43,15 @@ pub(super) enum Tags {
     Only(c_int),
 }
 
+/// How hard to look for a message. In Open MPI 4.1 a look may only bring in what the next one finds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Look {
+    /// Who goes on anyway looks again soon.
+    Once,
+    /// Who is about to sleep where there is nothing.
+    Twice,
+}
+
 /// What became of a transfer at once.
 pub(super) enum Begun {
     /// It is over, and how.
@@ -93,11 +102,10 @@ impl Comm {
         Ok((rank as u32, size as u32))
     }
 
-    /// Looks whether such a message has come, and takes it out of MPI's queue. Where there is nothing it looks twice: the first
-    /// look may only have brought in what the second finds (Open MPI 4.1), and the rank is about to sleep.
-    pub(super) fn probe(&self, tags: Tags) -> Result<Option<Probed>, MpiError> {
+    /// Looks whether such a message has come, and takes it out of MPI's queue.
+    pub(super) fn probe(&self, tags: Tags, look: Look) -> Result<Option<Probed>, MpiError> {
         Ok(match self.probe_once(tags)? {
-            None => self.probe_once(tags)?,
+            None if look == Look::Twice => self.probe_once(tags)?,
             found => found,
         })
     }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use log::{debug, info, warn};
 
 use super::backoff::{Backoff, Prospect, Rest};
-use super::call::Comm;
+use super::call::{Comm, Look};
 use super::incoming::{Arrived, Incoming};
 use super::outgoing::{CONTROL, Outgoing};
 use super::passages::Passages;
@@ -29,9 +29,6 @@ const ANSWER_AWAITED: Duration = Duration::from_millis(20);
 /// How long sends may stand still before the driver leaves without them, since their receivers are gone; and how long the
 /// depot may say nothing.
 const STANDSTILL: Duration = Duration::from_secs(2);
-
-/// Blocks that may be on their way to one rank, where there is memory for so many.
-const MOST_TO_ONE: usize = 8;
 
 /// Where a run stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,7 +78,8 @@ impl<'a> Driver<'a> {
         options: &'a Options,
     ) -> Self {
         let pool = Pool::new(options.memory);
-        let most_to_one = (pool.most_of_one() / 2).clamp(1, MOST_TO_ONE);
+        // A rank that is gone must not keep the buffers that the others need.
+        let most_to_one = (pool.most_of_one() / 4).max(1);
         Self {
             me,
             size,
@@ -154,7 +152,7 @@ impl<'a> Driver<'a> {
             self.now = Time::ZERO + self.started.elapsed();
             let mut busy = self.outgoing.advance(self.now, &mut self.pool)?;
             busy |= self.move_blocks()?;
-            while let Some(arrived) = self.incoming.next(self.now, &mut self.pool)? {
+            while let Some(arrived) = self.incoming.next(self.now, Look::Twice, &mut self.pool)? {
                 self.incoming.recycle(arrived, &mut self.pool);
                 busy = true;
             }
@@ -199,7 +197,8 @@ impl<'a> Driver<'a> {
 
     fn hear_arrivals(&mut self, node: &mut dyn Node) -> Result<bool, NetError> {
         for handled in 0..BATCH {
-            let Some(arrived) = self.incoming.next(self.now, &mut self.pool)? else {
+            let look = if handled == 0 { Look::Twice } else { Look::Once };
+            let Some(arrived) = self.incoming.next(self.now, look, &mut self.pool)? else {
                 return Ok(handled > 0);
             };
             if let Some(event) = self.take_in(arrived) {

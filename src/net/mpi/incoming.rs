@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use super::call::{Begun, Comm, MpiError, Probed, Tags, Transfers};
+use super::call::{Begun, Comm, Look, MpiError, Probed, Tags, Transfers};
 use super::outgoing::CONTROL;
 use super::pool::{Direction, Pool};
 use crate::net::codec::LONGEST_MESSAGE;
@@ -98,12 +98,12 @@ impl<'a> Incoming<'a> {
     }
 
     /// The next message that is there.
-    pub(super) fn next(&mut self, now: Time, pool: &mut Pool) -> Result<Option<Arrived>, MpiError> {
+    pub(super) fn next(&mut self, now: Time, look: Look, pool: &mut Pool) -> Result<Option<Arrived>, MpiError> {
         let Some(mut line) = self.line else {
-            return self.receive(pool);
+            return self.receive(look, pool);
         };
         while self.held_bytes < MOST_HELD
-            && let Some(arrived) = self.receive(pool)?
+            && let Some(arrived) = self.receive(look, pool)?
         {
             self.held_bytes += arrived.length;
             self.held.push_back((line.pass(now, arrived.length), arrived));
@@ -126,7 +126,7 @@ impl<'a> Incoming<'a> {
         }
     }
 
-    fn receive(&mut self, pool: &mut Pool) -> Result<Option<Arrived>, MpiError> {
+    fn receive(&mut self, mut look: Look, pool: &mut Pool) -> Result<Option<Arrived>, MpiError> {
         if !self.in_flight.is_empty() {
             self.in_flight.poll()?;
             if let Some(at) = self.first_deliverable() {
@@ -136,8 +136,9 @@ impl<'a> Incoming<'a> {
             }
         }
         while self.in_flight.len() < MOST_IN_FLIGHT
-            && let Some(probed) = self.comm.probe(self.receivable(pool))?
+            && let Some(probed) = self.comm.probe(self.receivable(pool), look)?
         {
+            look = Look::Once;
             let coming = Coming::new(&probed);
             let buffer = self.buffer(&coming, pool);
             let overtakes = self.in_flight.notes().any(|earlier| earlier.from == coming.from);

@@ -1,13 +1,14 @@
 //! The pieces on their way out: which block of which is read next, and when the last of each has left.
 
-use std::collections::VecDeque;
-
 use crate::metainfo::{PieceIndex, TorrentId};
 use crate::protocol::{Rank, Slot, Time};
 use crate::storage::{Block, LONGEST_BLOCK, Passage};
 
 /// Blocks of one piece that are under way at once: one is read while the one before it is sent.
 const MOST_OF_A_PIECE: u32 = 2;
+
+/// Bytes on their way to one receiver at once: more than what fits into the caches makes nothing faster.
+const MOST_BYTES_TO_ONE: u64 = 4 << 20;
 
 /// A piece that is to be sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,11 +38,12 @@ pub(super) enum Telling {
 /// All pieces on their way out, by receiver: each receiver gets a block in turn, so that a slow one holds up no other.
 #[derive(Debug)]
 pub(super) struct Sending {
-    /// The next one in turn is first.
-    receivers: VecDeque<Receiver>,
+    receivers: Vec<Receiver>,
+    /// Whose turn it is next, modulo their number.
+    turn: usize,
     /// Lists of receivers to whom nothing is on its way any more, for the next.
     spares: Vec<Vec<Leaving>>,
-    /// Blocks to one receiver that are under way at once, at most: one that is gone keeps their buffers.
+    /// Blocks on their way to one receiver at once, at most: one that is gone keeps their buffers.
     most_to_one: u32,
 }
 
@@ -74,7 +76,7 @@ enum Stage {
 
 impl Sending {
     pub(super) fn new(most_to_one: u32) -> Self {
-        Self { receivers: VecDeque::new(), spares: Vec::new(), most_to_one }
+        Self { receivers: Vec::new(), turn: 0, spares: Vec::new(), most_to_one }
     }
 
     /// Whether no piece is on its way.
@@ -96,7 +98,7 @@ impl Sending {
             None => {
                 let mut pieces = self.spares.pop().unwrap_or_default();
                 pieces.push(piece);
-                self.receivers.push_back(Receiver { rank: departure.to, pieces });
+                self.receivers.push(Receiver { rank: departure.to, pieces });
             }
         }
     }
@@ -108,9 +110,10 @@ impl Sending {
 
     /// The block that is to be read next, and how long it is where that is known. It is under way from now on.
     pub(super) fn next(&mut self, now: Time) -> Option<(Block, Option<u32>)> {
-        for turn in 0..self.receivers.len() {
-            if let Some(found) = self.receivers[turn].next(now, self.most_to_one) {
-                self.receivers.rotate_left(turn + 1);
+        let receivers = self.receivers.len();
+        for turn in self.turn..self.turn + receivers {
+            if let Some(found) = self.receivers[turn % receivers].next(now, self.most_to_one) {
+                self.turn = (turn + 1) % receivers;
                 return Some(found);
             }
         }
@@ -135,7 +138,7 @@ impl Sending {
         }
         let Leaving { departure, stage, .. } = pieces.remove(at);
         if pieces.is_empty() {
-            self.spares.extend(self.receivers.remove(receiver).map(|receiver| receiver.pieces));
+            self.spares.push(self.receivers.swap_remove(receiver).pieces);
         }
         (stage == Stage::Asked).then_some(departure)
     }
@@ -161,7 +164,9 @@ impl Sending {
 
 impl Receiver {
     fn next(&mut self, now: Time, most: u32) -> Option<(Block, Option<u32>)> {
-        if self.pieces.iter().map(|piece| piece.under_way).sum::<u32>() >= most {
+        let blocks: u32 = self.pieces.iter().map(|piece| piece.under_way).sum();
+        let bytes: u64 = self.pieces.iter().map(Leaving::bytes_under_way).sum();
+        if blocks >= most || bytes >= MOST_BYTES_TO_ONE {
             return None;
         }
         let at = (0..self.pieces.len()).find(|&at| self.may_go_on(at, now))?;
@@ -182,6 +187,12 @@ impl Receiver {
 }
 
 impl Leaving {
+    fn bytes_under_way(&self) -> u64 {
+        let block =
+            self.departure.travels.map_or(LONGEST_BLOCK as u64, |whole| u64::from(whole).min(LONGEST_BLOCK as u64));
+        block * u64::from(self.under_way)
+    }
+
     fn next(&mut self) -> (Block, Option<u32>) {
         let Departure { passage, torrent, piece, travels, .. } = self.departure;
         let (offset, longest) = (self.asked, LONGEST_BLOCK as u32);
@@ -262,18 +273,20 @@ mod tests {
 
     #[test]
     fn receivers_take_turns_and_to_each_the_earlier_pieces_go_first() {
-        let pieces = [(1, 7), (2, 7), (3, 8), (4, 9)].map(|(number, to)| piece(number, to, Some(4 * MIB)));
+        let pieces = [(1, 7), (2, 7), (3, 8), (4, 9)].map(|(number, to)| piece(number, to, Some(2 * MIB)));
         let mut sending = sending(&pieces);
         assert_eq!(next_of(&mut sending), [1, 3, 4, 1, 3, 4, 2, 2]);
     }
 
     #[test]
-    fn a_receiver_that_takes_nothing_ties_up_few_buffers() {
-        let pieces: Vec<Departure> = (0..20).map(|number| piece(number, 7, Some(4 * MIB))).collect();
-        let mut sending = sending(&pieces);
-        assert_eq!(next_of(&mut sending).len(), 8);
-        sending.start(piece(20, 8, None));
-        assert_eq!(next_of(&mut sending), [20]);
+    fn a_receiver_that_takes_nothing_ties_up_few_buffers_and_little_of_the_caches() {
+        for (length, most) in [(4 * MIB, 4), (MIB, 4), (1000, 8), (0, 8)] {
+            let pieces: Vec<Departure> = (0..20).map(|number| piece(number, 7, Some(length))).collect();
+            let mut sending = sending(&pieces);
+            assert_eq!(next_of(&mut sending).len(), most, "{length}");
+            sending.start(piece(20, 8, None));
+            assert_eq!(next_of(&mut sending), [20]);
+        }
     }
 
     #[test]
