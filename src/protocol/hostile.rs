@@ -67,22 +67,42 @@ impl Liar {
         Swarm { version, changes, loads, downloaders: self.number() }
     }
 
+    fn name(&mut self) -> String {
+        ["f", "g", "h", "nobody's"][self.dice.random_range(0..4)].into()
+    }
+
+    fn takers(&mut self) -> Vec<Rank> {
+        (0..self.dice.random_range(0..4)).map(|_| self.rank()).collect()
+    }
+
+    fn publication(&mut self) -> Publication {
+        Publication {
+            name: self.name(),
+            layout: Layout { pieces: self.number(), piece_length: self.number() },
+            claim: [Claim::Seed, Claim::Hashes][self.dice.random_range(0..2)],
+            first: PieceIndex(self.number()),
+            hashes: self.hashes(),
+            takers: (self.dice.random_range(0..2) == 0).then(|| self.takers()),
+        }
+    }
+
+    fn about(&mut self) -> About {
+        let prospects = [Prospects::Final, Prospects::Open][self.dice.random_range(0..2)];
+        About { card: vec![7; self.dice.random_range(0..2) * 600], prospects }
+    }
+
     fn call(&mut self) -> Call {
-        match self.dice.random_range(0..7) {
+        match self.dice.random_range(0..10) {
             0 => Call::Publish {
                 part: self.number() % 2,
-                files: vec![Publication {
-                    name: ["f", "g", "h"][self.dice.random_range(0..3)].into(),
-                    layout: Layout { pieces: self.number(), piece_length: self.number() },
-                    claim: [Claim::Seed, Claim::Hashes][self.dice.random_range(0..2)],
-                    first: PieceIndex(self.number()),
-                    hashes: self.hashes(),
-                    takers: Some(vec![self.rank()]),
-                }],
+                files: vec![self.publication()],
                 wanted: vec!["g".into()],
                 more: [More::Follows, More::Done][self.dice.random_range(0..2)],
-                about: About::default(),
+                about: self.about(),
             },
+            7 => Call::Offer { file: self.publication() },
+            8 => Call::Await { since: u64::from(self.number()), wanted: vec![self.name(), self.name()] },
+            9 => Call::AllOffered,
             1 => Call::Join { wanted: vec!["f".into(), "nobody's".into()] },
             2 => Call::Hashes { torrent: self.torrent(), first: PieceIndex(self.number()) },
             3 => Call::Announce(self.report()),
@@ -96,9 +116,20 @@ impl Liar {
         }
     }
 
+    /// What a tracker that can be believed as to the number of pieces says of a file.
+    fn known(&mut self) -> Described {
+        let layout = Layout { pieces: self.number() % 300, piece_length: self.number() };
+        Described::Known { torrent: self.torrent(), layout, hashes: self.hashes(), takers: self.takers() }
+    }
+
     fn answer(&mut self) -> Answer {
-        match self.dice.random_range(0..7) {
-            0 => Answer::Start { torrents: vec![Some(self.torrent()), None], cards: vec![] },
+        match self.dice.random_range(0..9) {
+            0 => {
+                let cards = vec![Card { rank: self.rank(), card: self.about().card }];
+                Answer::Start { torrents: vec![Some(self.torrent()), None], cards }
+            }
+            7 => Answer::Offered { torrent: (self.number() % 2 == 0).then(|| self.torrent()) },
+            8 => Answer::Joined { files: vec![Described::Coming, self.known()], swarm: self.swarm() },
             1 => Answer::Wait,
             2 => Answer::Noted,
             3 => Answer::Unknown,
@@ -126,8 +157,28 @@ impl Liar {
         }
     }
 
+    /// What a node's own storage and its driver say, in no order that makes sense.
+    fn own_event(&mut self) -> Event {
+        let (torrent, piece) = (self.torrent(), PieceIndex(self.number()));
+        match self.dice.random_range(0..30) {
+            0..10 => Event::Learnt { torrent, first: piece, count: self.number(), here: self.pieces().pieces },
+            10..16 => Event::Held { torrent, piece },
+            16..22 => Event::Lacking { torrent, piece },
+            22..25 => {
+                let hashes = self.hashes();
+                let layout = Layout { pieces: hashes.len() as u32, piece_length: 1 };
+                let (name, held) = (self.name(), Bitfield::all(layout.pieces));
+                Event::Offer(Box::new(Owned { name, layout, hashes, held, takers: Some(self.takers()) }))
+            }
+            25..28 => Event::Want { names: vec![self.name()] },
+            28 => Event::AllOffered,
+            _ => Event::GiveUp(Refusal { outcome: Outcome::Disk, reason: "full".into() }),
+        }
+    }
+
     fn event(&mut self) -> Event {
-        match self.dice.random_range(0..12) {
+        match self.dice.random_range(0..14) {
+            12 | 13 => self.own_event(),
             0 => Event::Timeout,
             1 => Event::Piece { from: self.rank(), slot: self.slot(), arrival: Arrival::Verified },
             2 => Event::Garbled { from: self.rank() },
@@ -145,8 +196,8 @@ impl Liar {
     }
 }
 
-fn config(rank: u32) -> Config {
-    let (policy, patience) = (Policy::assignment(), Patience::job());
+fn config(rank: u32, policy: Policy) -> Config {
+    let patience = Patience::job();
     Config { rank: Rank(rank), world: WORLD, incarnation: Incarnation(0), seed: 1, policy, patience }
 }
 
@@ -155,7 +206,7 @@ fn catalog() -> Catalog {
     ["a", "b", "c"].iter().for_each(|hash| hashes.push(hash.as_bytes()).unwrap());
     let layout = Layout { pieces: 3, piece_length: 1 };
     let owned = vec![Owned { name: "f".into(), layout, hashes, held: Bitfield::all(3), takers: None }];
-    Catalog { owned, wanted: vec!["g".into(), "h".into()], ..Catalog::default() }
+    Catalog { owned, wanted: vec!["g".into(), "h".into()], prospects: Prospects::Open, ..Catalog::default() }
 }
 
 /// RELIABILITY row 17: a poisoned header is refused and counted, never a panic.
@@ -163,14 +214,17 @@ fn catalog() -> Catalog {
 fn row_17_whatever_a_peer_says_no_node_panics() {
     for seed in 0..400 {
         let rank = seed as u32 % WORLD;
-        let mut node = Member::new(config(rank), catalog());
+        let policy = if seed % 8 < 4 { Policy::assignment() } else { Policy::stage() };
+        let mut node = Member::new(config(rank, policy), catalog());
         let mut liar = Liar { dice: Pcg64Mcg::seed_from_u64(seed), torrents: Vec::new() };
         let (mut out, mut now) = (Outbox::new(), Time::ZERO);
         node.handle(now, Event::Start, &mut out);
         for _ in 0..400 {
             for decision in out.drain() {
-                if let Decision::Open { torrent, .. } = decision {
-                    liar.torrents.push(torrent);
+                match decision {
+                    Decision::Open { torrent, .. } => liar.torrents.push(torrent),
+                    Decision::Send { to, message } => assert!(to.0 < WORLD, "seed {seed}: {to} is nobody: {message:?}"),
+                    _ => {}
                 }
             }
             now += std::time::Duration::from_millis(liar.dice.random_range(0..300));
@@ -184,7 +238,7 @@ fn row_17_whatever_a_peer_says_no_node_panics() {
 #[test]
 fn after_a_timeout_the_next_one_lies_ahead() {
     for rank in 0..WORLD {
-        let mut node = Member::new(config(rank), catalog());
+        let mut node = Member::new(config(rank, Policy::stage()), catalog());
         let (mut out, mut now) = (Outbox::new(), Time::ZERO);
         node.handle(now, Event::Start, &mut out);
         for _ in 0..1_000 {
