@@ -116,6 +116,8 @@ impl Member {
 impl Node for Member {
     fn handle(&mut self, now: Time, event: Event, out: &mut Outbox) {
         match event {
+            // Nobody has such a rank.
+            Event::Message { from, .. } if from.0 >= self.config.world => {}
             Event::Message { from, message } => self.message(now, from, message, out),
             Event::Drained { traffic } => {
                 // One event answers both; the traffic is the client's to tell, where there is one.

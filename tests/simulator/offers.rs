@@ -130,3 +130,22 @@ fn who_comes_to_own_what_it_downloads_asks_for_no_more_of_it() {
         assert_eq!(notes.0.iter().filter(late).count(), 0, "after {micros} us");
     }
 }
+#[test]
+fn many_small_offers_cost_each_client_six_messages_each_and_two_a_piece() {
+    // It awaits, is answered, has the pieces, says so and is answered, and awaits again; its owner offers and is answered.
+    const OFFERS: u32 = 40;
+    for apart in [1, 300] {
+        let files = (0..OFFERS).map(|part| Published::model(&format!("tree/{part}"), 5, 1)).collect();
+        let mut scenario = Scenario::new(1, 5, files);
+        for part in 0..OFFERS {
+            (2..=5).for_each(|client| scenario.wants(client, part as usize));
+            scenario.comes_to_own(1, part as usize, at(apart * u64::from(part + 1)));
+        }
+        let report = run(&scenario);
+        let messages: u64 = report.truth.nodes().map(|(_, node)| node.messages).sum();
+        let pieces: u64 = report.truth.nodes().flat_map(|(_, node)| &node.received_from).sum();
+        assert_eq!(pieces, 5 * 4 * u64::from(OFFERS));
+        let beyond = messages - 2 * pieces;
+        assert!(beyond <= 6 * 4 * u64::from(OFFERS), "{apart} ms apart: {beyond} messages beside requests and pieces");
+    }
+}

@@ -119,7 +119,8 @@ impl Download {
             self.unresolved.retain(|unresolved| *unresolved != name);
             self.coming.remove(&name);
             match described {
-                Described::Known { torrent: id, layout, hashes, takers } => {
+                Described::Known { torrent: id, layout, hashes, mut takers } => {
+                    takers.retain(|taker| taker.0 < shared.config.world);
                     if let Entry::Vacant(vacant) = self.torrents.entry(id) {
                         vacant.insert(Torrent::new(id, name.clone(), layout, takers, &shared.config));
                         out.push(Decision::Open { torrent: id, name: name.clone(), layout });
@@ -170,12 +171,13 @@ impl Download {
         }
     }
 
-    fn apply(&mut self, swarm: Swarm, shared: &mut Shared, out: &mut Outbox) {
+    fn apply(&mut self, mut swarm: Swarm, shared: &mut Shared, out: &mut Outbox) {
         self.version = swarm.version;
         self.downloaders = swarm.downloaders;
+        let (own, world) = (shared.config.rank, shared.config.world);
+        swarm.loads.retain(|(rank, _)| rank.0 < world);
         shared.peers.set_loads(&swarm.loads);
-        let own = shared.config.rank;
-        let other = |rank: Rank| rank != own;
+        let other = |rank: Rank| rank != own && rank.0 < world;
         for change in swarm.changes {
             match change {
                 Change::Anew => self.torrents.values_mut().for_each(Torrent::forget_holders),

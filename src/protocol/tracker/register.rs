@@ -172,13 +172,14 @@ impl Torrent {
 
     /// Where a chunk of hashes differs from what is known.
     fn first_difference(&self, layout: Layout, first: PieceIndex, hashes: &PieceHashes) -> Option<PieceIndex> {
-        let differs = (first.0..)
-            .zip(hashes.iter())
-            .find(|(piece, hash)| self.hashes.get(PieceIndex(*piece)).is_some_and(|known| known != *hash));
+        let differs = hashes
+            .iter()
+            .zip(first.0..)
+            .find(|(hash, piece)| self.hashes.get(PieceIndex(*piece)).is_some_and(|known| known != *hash));
         let longer = (layout.pieces != self.layout.pieces).then(|| layout.pieces.min(self.layout.pieces));
         // Of two lists of which one is the other's beginning, the first difference is where the shorter one ends.
         let in_chunk = longer.filter(|&end| end >= first.0 && end <= first.0 + hashes.len() as u32);
-        differs.map(|(piece, _)| piece).or(in_chunk).map(PieceIndex)
+        differs.map(|(_, piece)| piece).or(in_chunk).map(PieceIndex)
     }
 }
 
@@ -233,6 +234,8 @@ mod tests {
         assert_eq!(register.publish(Rank(1), &publication("f", &["b"], 1, 3)), Published::Senseless);
         assert_eq!(register.publish(Rank(1), &publication("f", &["a", "b"], 2, 3)), Published::Senseless);
         assert_eq!(register.publish(Rank(1), &publication("f", &["a"], u32::MAX, 3)), Published::Senseless);
+        let last = publication("longest", &["a"], u32::MAX - 1, u32::MAX);
+        assert_eq!(register.publish(Rank(1), &last), Published::Senseless);
     }
 
     #[test]
