@@ -51,8 +51,8 @@ impl Tracker {
             return;
         };
         let is_news = |name: &String| match self.register.find(name) {
-            Some((_, torrent)) => torrent.refused || torrent.is_whole(),
-            None => !self.roster.live().any(|(_, client)| client.may_offer()),
+            Some((_, torrent)) if torrent.refused || torrent.is_whole() => true,
+            _ => !self.roster.live().any(|(_, client)| client.may_offer()),
         };
         let gone = self.journal.since(awaits.since, |_, torrent| torrent.is_none());
         if gone.is_some_and(|gone| gone.is_empty()) && !awaits.wanted.iter().any(is_news) {

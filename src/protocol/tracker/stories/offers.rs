@@ -116,6 +116,19 @@ fn who_waits_is_answered_when_nobody_may_offer_the_names_any_more() {
 }
 
 #[test]
+fn who_waits_for_a_file_of_which_only_a_part_was_published_is_answered_when_nobody_may_offer_it_any_more() {
+    let mut stage = expecting(Policy::assignment());
+    let part = Publication { layout: Layout { pieces: 2, piece_length: 1 }, ..publication("x", &["a"]) };
+    let (files, wanted, about) = (vec![part], Vec::new(), About::default());
+    stage.call(3, Call::Publish { part: 0, files, wanted, more: More::Follows, about });
+    stage.hear(Event::PeerLost { rank: Rank(3) });
+    stage.awaits(2, stage.tracker.journal.version(), &["x"]);
+    assert_eq!(stage.answers(2), []);
+    stage.call(1, Call::AllOffered);
+    assert_eq!(stage.joined(2).0, [Described::Awaited]);
+}
+
+#[test]
 fn one_that_joins_late_is_told_who_is_gone() {
     let mut stage = expecting(Policy::assignment());
     stage.hear(Event::PeerLost { rank: Rank(4) });
