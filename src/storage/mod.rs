@@ -6,6 +6,7 @@ mod immediate;
 mod model;
 mod plain_file;
 pub mod source;
+pub mod target;
 mod walk;
 
 pub use depot::{Block, Depot, Failure, FailureKind, LONGEST_BLOCK, Offer, OwnWord, Passage, Word};
