@@ -3,7 +3,9 @@
 mod number;
 mod per_rank;
 mod quantity;
+mod ranks;
 mod segments;
+mod stage;
 mod torrent;
 
 use std::path::PathBuf;
@@ -13,8 +15,10 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 pub use number::NumberError;
 use number::number;
 pub use per_rank::{PerRank, PerRankError};
-pub use quantity::{QuantityError, Rate, Span};
+pub use quantity::{QuantityError, Rate, Size, Span};
+pub use ranks::{Ranks, RanksError};
 pub use segments::{Segments, SegmentsError};
+pub use stage::{PickingOrder, StageArgs, SyncWhen};
 pub use torrent::{
     CreateArgs, PieceLength, PieceLengthError, ShowArgs, TorrentArgs, TorrentCommand, TrackerUrl, TrackerUrlError,
     VerifyArgs,
@@ -39,6 +43,7 @@ Examples:
   mpirun -np 4 ./tema3 --explain --quiet              tell each step in a sentence
   ./tema3 generate inputs/mine --clients 3 --files 2  make inputs, and what must come out of them
   ./tema3 soak --swarms 1000                          try to break it: faulty swarms in virtual time
+  mpirun -np 64 ./tema3 stage model --to /scratch     put real files on every node, verified
   ./tema3 torrent create model                        make model.torrent, which other programs read
 
 Exit codes:
@@ -63,9 +68,11 @@ pub struct Cli {
     pub verbose: u8,
 }
 
-/// The commands that need no MPI.
+/// What else there is to do. Only `stage` needs MPI.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Put real files and folders on every node of a job, each piece verified
+    Stage(Box<StageArgs>),
     /// Make the inputs of a swarm, and what must come out of them
     Generate(GenerateArgs),
     /// Run seeded faulty swarms in virtual time: nothing may be lost, wrong or stuck

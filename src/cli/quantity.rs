@@ -1,4 +1,4 @@
-//! Rates and times with their units.
+//! Rates, times and sizes with their units.
 
 use std::fmt;
 use std::str::FromStr;
@@ -12,6 +12,10 @@ pub struct Rate(pub u64);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Span(pub Duration);
 
+/// Bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Size(pub u64);
+
 /// Why a quantity cannot be understood.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum QuantityError {
@@ -21,9 +25,22 @@ pub enum QuantityError {
     /// No time.
     #[error("'{0}' is not a time; write 500us, 20ms, 1s, 10m or 2h")]
     Span(String),
+    /// No size.
+    #[error("'{0}' is not a size; write bytes as 67108864, 64M or 64MiB")]
+    Size(String),
 }
 
-const RATES: [(&str, u64); 4] = [("K", 1_000), ("M", 1_000_000), ("G", 1_000_000_000), ("", 1)];
+const RATES: [(&str, u64); 7] = [
+    ("K", 1_000),
+    ("KB/s", 1_000),
+    ("M", 1_000_000),
+    ("MB/s", 1_000_000),
+    ("G", 1_000_000_000),
+    ("GB/s", 1_000_000_000),
+    ("", 1),
+];
+const SIZES: [(&str, u64); 7] =
+    [("K", 1 << 10), ("KiB", 1 << 10), ("M", 1 << 20), ("MiB", 1 << 20), ("G", 1 << 30), ("GiB", 1 << 30), ("", 1)];
 const SECOND: u64 = 1_000_000_000;
 const SPANS: [(&str, u64); 5] =
     [("us", 1_000), ("ms", 1_000_000), ("s", SECOND), ("m", 60 * SECOND), ("h", 3_600 * SECOND)];
@@ -41,6 +58,15 @@ impl FromStr for Rate {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let rate = quantity(text, &RATES).filter(|rate| *rate > 0);
         rate.map(Self).ok_or_else(|| QuantityError::Rate(text.to_owned()))
+    }
+}
+
+impl FromStr for Size {
+    type Err = QuantityError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let size = quantity(text, &SIZES).filter(|size| *size > 0);
+        size.map(Self).ok_or_else(|| QuantityError::Size(text.to_owned()))
     }
 }
 

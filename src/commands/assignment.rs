@@ -5,7 +5,7 @@ use std::io;
 use super::catalog::{catalog, refusal};
 use super::ending::Ending;
 use super::naming::Naming;
-use super::outputs::Outputs;
+use super::outputs::{Asked, Outputs};
 use super::{Exit, Launch, complain, slow_lines};
 use crate::assignment::{HashList, Input};
 use crate::cli::{AssignmentArgs, ProgressWhen};
@@ -42,7 +42,12 @@ pub(super) fn run(args: &AssignmentArgs, launch: Launch) -> Exit {
         }
         world.finalize(Exit::Usage.code());
     }
-    if let Some(wrong) = slow_lines::unknown_rank(args, world.size()) {
+    let named = [
+        ("--limit-up", args.limit_up.highest()),
+        ("--limit-down", args.limit_down.highest()),
+        ("--latency", args.latency.highest()),
+    ];
+    if let Some(wrong) = slow_lines::unknown_rank(&named, world.size()) {
         if world.rank() == TRACKER {
             complain(wrong);
         }
@@ -77,7 +82,7 @@ pub(super) fn leave_together(exit: Exit) -> Exit {
 fn take_part(args: &AssignmentArgs, mut world: World) -> ! {
     let rank = world.rank();
     let names = Names::new();
-    let Outputs { writers, record, unwritable } = Outputs::open(args, rank, world.size(), &names);
+    let Outputs { writers, record, unwritable } = Outputs::open(asked(args), rank, world.size(), &names);
     let (catalog, storage) = match unwritable {
         Some(unwritable) => (refusal(Outcome::Disk, unwritable), HashList::new(rank.0, &args.output, Vec::new())),
         None => bring(args, rank),
@@ -132,6 +137,15 @@ fn bring(args: &AssignmentArgs, rank: Rank) -> (Catalog, HashList) {
     match Input::read(&args.input, rank.0) {
         Ok(input) => (catalog(&input), storage(input.owned)),
         Err(error) => (refusal(Outcome::BadInput, error), storage(Vec::new())),
+    }
+}
+
+fn asked(args: &AssignmentArgs) -> Asked<'_> {
+    Asked {
+        events: args.events.as_deref(),
+        record: args.record.as_deref(),
+        summary: args.summary.as_deref(),
+        status: args.status.as_deref(),
     }
 }
 

@@ -21,6 +21,11 @@ mod replay;
 #[cfg(feature = "mpi")]
 mod slow_lines;
 mod soak;
+#[cfg(feature = "mpi")]
+mod stage;
+#[cfg(not(feature = "mpi"))]
+#[path = "stage_without_mpi.rs"]
+mod stage;
 mod torrent;
 mod usage;
 
@@ -55,6 +60,7 @@ pub fn run(words: impl IntoIterator<Item = OsString>) -> ExitCode {
 fn run_command(cli: &Cli, launch: Launch) -> Exit {
     match &cli.command {
         None => assignment::run(&cli.assignment, launch),
+        Some(Command::Stage(args)) => stage::run(args, launch),
         // Under mpirun they need no company.
         Some(_) if !launch.speaks_for_all() => Exit::Ran(Outcome::Complete),
         Some(Command::Generate(args)) => generate::run(args),

@@ -4,10 +4,18 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::cli::AssignmentArgs;
 use crate::net::record::{self, Record};
 use crate::protocol::{Rank, TRACKER};
 use crate::report::{Events, Names, Observers, StatusFile, SummaryFile, try_place};
+
+/// What a command was asked to write beside its outputs.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Asked<'a> {
+    pub(super) events: Option<&'a Path>,
+    pub(super) record: Option<&'a Path>,
+    pub(super) summary: Option<&'a Path>,
+    pub(super) status: Option<&'a Path>,
+}
 
 /// What a rank was asked to write, as far as it can.
 #[derive(Default)]
@@ -39,15 +47,15 @@ impl Outputs {
     /// Opens this rank's own events and record, and tries the places of what the rank writes that ends the run. That is
     /// the tracker's: another, which may become it, cannot know yet and tries nothing. What an earlier run of more ranks
     /// left in the folders goes, lest it be taken for this run's.
-    pub(super) fn open(args: &AssignmentArgs, rank: Rank, ranks: u32, names: &Names) -> Self {
+    pub(super) fn open(asked: Asked<'_>, rank: Rank, ranks: u32, names: &Names) -> Self {
         let mut outputs = Self::default();
-        if let Some(folder) = &args.events {
+        if let Some(folder) = asked.events {
             remove_others(rank, ranks, |other| Events::path_of(folder, other));
             let path = Events::path_of(folder, rank);
             let events = in_folder(folder, &path, |path| Events::create(path, rank, names.clone()));
             outputs.take("--events", events, |outputs, events| outputs.writers.add(events));
         }
-        if let Some(folder) = &args.record {
+        if let Some(folder) = asked.record {
             remove_others(rank, ranks, |other| record::path_of(folder, other));
             let record = in_folder(folder, &record::path_of(folder, rank), Record::create);
             outputs.take("--record", record, |outputs, record| outputs.record = Some(record));
@@ -56,11 +64,13 @@ impl Outputs {
             TRACKER => try_place(path).map_err(|error| (path.to_owned(), error)),
             _ => Ok(()),
         };
-        if let Some(path) = &args.summary {
-            outputs.take("--summary", tried(path), |outputs, ()| outputs.writers.add(SummaryFile::new(path.clone())));
+        if let Some(path) = asked.summary {
+            let file = SummaryFile::new(path.to_owned());
+            outputs.take("--summary", tried(path), |outputs, ()| outputs.writers.add(file));
         }
-        if let Some(path) = &args.status {
-            outputs.take("--status", tried(path), |outputs, ()| outputs.writers.add(StatusFile::new(path.clone())));
+        if let Some(path) = asked.status {
+            let file = StatusFile::new(path.to_owned());
+            outputs.take("--status", tried(path), |outputs, ()| outputs.writers.add(file));
         }
         outputs
     }

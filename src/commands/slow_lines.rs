@@ -8,15 +8,9 @@ use crate::cli::AssignmentArgs;
 const SLOWEST_RATE: u64 = 4_000;
 const LONGEST_LATENCY: Duration = Duration::from_millis(300);
 
-/// What is wrong where a limit is for a rank that is not there.
-pub(super) fn unknown_rank(args: &AssignmentArgs, ranks: u32) -> Option<String> {
-    let named = [
-        ("--limit-up", args.limit_up.highest()),
-        ("--limit-down", args.limit_down.highest()),
-        ("--latency", args.latency.highest()),
-    ];
-    let (option, rank) =
-        named.into_iter().find_map(|(option, rank)| Some((option, rank.filter(|&rank| rank >= ranks)?)))?;
+/// What is wrong where an option is for a rank that is not there, by the highest rank that each option names.
+pub(super) fn unknown_rank(named: &[(&str, Option<u32>)], ranks: u32) -> Option<String> {
+    let (option, rank) = named.iter().find_map(|(option, rank)| Some((option, rank.filter(|&rank| rank >= ranks)?)))?;
     Some(format!("{option} is for rank {rank}, but the last of {ranks} ranks is {}", ranks - 1))
 }
 
@@ -39,9 +33,10 @@ mod tests {
 
     #[test]
     fn a_limit_for_a_rank_that_is_not_there_is_named() {
-        let wrong = unknown_rank(&args("tema3 --limit-up 2=9K --latency 1=1ms,9=1ms"), 4);
+        let named = [("--limit-up", Some(2)), ("--limit-down", None), ("--latency", Some(9))];
+        let wrong = unknown_rank(&named, 4);
         assert_eq!(wrong.as_deref(), Some("--latency is for rank 9, but the last of 4 ranks is 3"));
-        assert_eq!(unknown_rank(&args("tema3 --limit-up 3=9K --limit-down 1K"), 4), None);
+        assert_eq!(unknown_rank(&named, 10), None);
     }
 
     #[test]

@@ -127,7 +127,7 @@ mod tests {
     use crate::protocol::{
         About, Answer, Body, Call, Card, Change, Claim, Described, Ending, Finish, Incarnation, Lack, Manner, More,
         Need, News, Outcome, Pieces, Prospects, Publication, Rank, Reason, Received, Report, Shortfall, Slot, Swarm,
-        Term, Traffic,
+        Term, Traffic, Volume,
     };
 
     fn said(body: Body) -> Message {
@@ -195,7 +195,11 @@ mod tests {
             Call::Announce(report()),
             Call::Completed { report: report(), torrents: vec![TorrentId(1)], finished: Some(Outcome::Interrupted) },
             Call::Abort { outcome: Outcome::BadInput, reason: "in2.txt:4: not a number".into() },
-            Call::Drained { received: vec![], finish, traffic: Traffic { messages: 1, bytes: u64::MAX } },
+            Call::Drained {
+                received: vec![],
+                finish,
+                traffic: Traffic { messages: 1, bytes: u64::MAX, volume: Volume { sent: 3, ..Volume::default() } },
+            },
         ]
     }
 

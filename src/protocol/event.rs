@@ -136,11 +136,32 @@ pub enum StopCause {
     TimeLimit,
 }
 
-/// What a rank has sent, counted at its sends.
+/// What a rank has sent, counted at its sends, and what it did with content.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Traffic {
     /// Messages, control and pieces: one MPI send is one message.
     pub messages: u64,
     /// Their bytes.
     pub bytes: u64,
+    /// What it did with content.
+    pub volume: Volume,
+}
+
+/// How much content went through a rank.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Volume {
+    /// Bytes of pieces that it sent.
+    pub sent: u64,
+    /// Bytes of pieces that came and were right.
+    pub received: u64,
+    /// Bytes of pieces that came in vain: wrong, twice, or too late.
+    pub wasted: u64,
+    /// Pieces that came and did not match their hash.
+    pub corrupt: u64,
+    /// Bytes that it read of the source.
+    pub source_read: u64,
+    /// Pieces of the source that were asked for and still in its memory.
+    pub cache_hits: u64,
+    /// Pieces that it had, or copied from others that it had.
+    pub found: u64,
 }

@@ -31,7 +31,7 @@ mod tracker;
 
 pub use client::Client;
 pub use config::{Catalog, Config, Office, Owned, Patience, Picking, Policy, Prospects, Refusal, Sameness, Seeding};
-pub use event::{Arrival, Event, StopCause, Traffic};
+pub use event::{Arrival, Event, StopCause, Traffic, Volume};
 pub use member::Member;
 pub use message::{
     About, Answer, Body, Call, Card, Change, Claim, Described, Ending, Finish, Lack, Manner, Message, More, Need, News,

@@ -4,7 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Lack, Outcome, Rank, Reason, Term};
+use super::{Lack, Outcome, Rank, Reason, Term, Time, Volume};
 use crate::metainfo::{PieceIndex, TorrentId};
 
 /// A step that an observer may want to see. It changes nothing.
@@ -137,4 +137,8 @@ pub struct ClientSummary {
     pub served: u64,
     /// How it ended; none where it was lost.
     pub outcome: Option<Outcome>,
+    /// How much content went through it.
+    pub volume: Volume,
+    /// When it had all that it could get, since the tracker began.
+    pub finished: Option<Time>,
 }

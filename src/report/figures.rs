@@ -37,7 +37,7 @@ pub(super) fn by_load(clients: &[ClientSummary]) -> Vec<&ClientSummary> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::protocol::Rank;
+    use crate::protocol::{Rank, Volume};
 
     fn summary(served: &[u64]) -> Summary {
         let client = |(rank, &served): (usize, &u64)| ClientSummary {
@@ -48,6 +48,8 @@ mod tests {
             sources: 0,
             served,
             outcome: None,
+            volume: Volume::default(),
+            finished: None,
         };
         Summary {
             clients: served.iter().enumerate().map(client).collect(),

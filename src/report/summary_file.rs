@@ -84,7 +84,7 @@ mod tests {
     use std::fs;
 
     use super::*;
-    use crate::protocol::{ClientSummary, Lack, Outcome, Rank};
+    use crate::protocol::{ClientSummary, Lack, Outcome, Rank, Volume};
 
     #[test]
     fn the_file_has_all_clients_all_figures_and_all_troubles() {
@@ -107,6 +107,16 @@ mod tests {
                     sources: 2,
                     served: 4,
                     outcome: Some(Outcome::Incomplete),
+                    volume: Volume {
+                        sent: 40,
+                        received: 80,
+                        wasted: 20,
+                        corrupt: 1,
+                        source_read: 5,
+                        cache_hits: 2,
+                        found: 3,
+                    },
+                    finished: Some(Time(1_500_000_000)),
                 }],
                 messages: 10,
                 bytes: 500,
@@ -132,7 +142,15 @@ mod tests {
       "got": 4,
       "sources": 2,
       "served": 4,
-      "code": 4
+      "code": 4,
+      "bytes_sent": 40,
+      "bytes_received": 80,
+      "bytes_wasted": 20,
+      "corrupt": 1,
+      "source_bytes_read": 5,
+      "cache_hits": 2,
+      "found": 3,
+      "finished_after_s": 1.5
     }
   ],
   "short": [

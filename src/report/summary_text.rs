@@ -122,11 +122,21 @@ fn write_line(text: &mut String, line: std::fmt::Arguments<'_>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::protocol::{Lack, Outcome, Rank};
+    use crate::protocol::{Lack, Outcome, Rank, Volume};
 
     fn client(rank: u32, figures: [u64; 5], outcome: Option<Outcome>) -> ClientSummary {
         let [had, wanted, got, sources, served] = figures;
-        ClientSummary { rank: Rank(rank), had, wanted, got, sources: sources as u32, served, outcome }
+        ClientSummary {
+            rank: Rank(rank),
+            had,
+            wanted,
+            got,
+            sources: sources as u32,
+            served,
+            outcome,
+            volume: Volume::default(),
+            finished: None,
+        }
     }
 
     fn told(steps: &[Observed]) -> String {

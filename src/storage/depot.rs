@@ -136,6 +136,17 @@ pub enum FailureKind {
     Integrity,
 }
 
+/// What a depot did that its driver cannot see.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// Bytes that were read of a source.
+    pub source_read: u64,
+    /// Pieces of it that were asked for and still in memory.
+    pub cache_hits: u64,
+    /// Pieces that were found where they belong, or copied.
+    pub found: u64,
+}
+
 /// Holds the content of pieces for a driver, which moves blocks between it and the wire. No call waits for a disk: what takes
 /// time is answered later, by [`Depot::next`].
 ///
@@ -190,6 +201,11 @@ pub trait Depot {
 
     /// Whether it works on something, and so will have something to say without being asked.
     fn is_busy(&self) -> bool;
+
+    /// What it did so far that its driver cannot see.
+    fn usage(&self) -> Usage {
+        Usage::default()
+    }
 
     /// Waits until it may have something to say, at most so long. Called while it is busy.
     fn wait(&mut self, at_most: Duration);

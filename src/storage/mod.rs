@@ -4,12 +4,14 @@ mod depot;
 mod hashing;
 mod immediate;
 mod model;
+mod piece_hasher;
 mod plain_file;
 pub mod source;
+pub mod staging;
 pub mod target;
 mod walk;
 
-pub use depot::{Block, Depot, Failure, FailureKind, LONGEST_BLOCK, Offer, OwnWord, Passage, Word};
+pub use depot::{Block, Depot, Failure, FailureKind, LONGEST_BLOCK, Offer, OwnWord, Passage, Usage, Word};
 pub use hashing::{PieceDigest, UnreadPiece, hash_pieces};
 pub use immediate::Immediate;
 pub use model::Model;

@@ -199,8 +199,8 @@ impl Foreign {
         to.send_with_tag(&[VERSION + 1, 0, 0, 0, 0, 0][..], 0);
         to.send_with_tag(&vec![0_u8; LONGEST_MESSAGE + 1][..], 0);
         to.send_with_tag(&vec![0_u8; (1 << 20) + 1][..], piece_tag);
-        to.send_with_tag(b"nothing"[..].as_ref(), 32_767);
-        to.send_with_tag(b"a piece"[..].as_ref(), piece_tag);
+        to.send_with_tag(&b"nothing"[..], 32_767);
+        to.send_with_tag(&b"a piece"[..], piece_tag);
         to.send_with_tag(&vec![0_u8; 1 << 20][..], piece_tag);
     }
 }

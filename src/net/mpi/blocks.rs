@@ -57,7 +57,7 @@ impl Driver<'_> {
 
     /// A message came under a slot. Returns what the node is to hear of it at once; the rest the depot says.
     pub(super) fn block_came(&mut self, slot: Slot, arrived: Arrived) -> Option<Event> {
-        let from = arrived.from;
+        let (from, length) = (arrived.from, arrived.length as u64);
         let arrival = match self.passages.came(from, slot, arrived.length as u32) {
             Found::Next(block) => {
                 self.depot.write(block, arrived.into_buffer());
@@ -70,13 +70,22 @@ impl Driver<'_> {
             Found::Stray => Some(Arrival::Unexpected),
             Found::Waste => None,
         };
+        self.volume.wasted += length;
         self.incoming.recycle(arrived, &mut self.pool);
         arrival.map(|arrival| Event::Piece { from, slot, arrival })
     }
 
     fn arrived(&mut self, passage: Passage, result: Result<Written, StorageError>) {
         // What became of a piece that was given up is of no interest.
-        let Some(Over { expected, repeated }) = self.passages.arrived(passage) else { return };
+        let Some(Over { expected, came, repeated }) = self.passages.arrived(passage) else { return };
+        match &result {
+            Ok(Written::Verified) => self.volume.received += u64::from(came),
+            Ok(Written::Corrupt | Written::Short) => {
+                self.volume.corrupt += 1;
+                self.volume.wasted += u64::from(came);
+            }
+            Err(_) => {}
+        }
         let Expected { from, slot, torrent, piece, .. } = expected;
         let event = match result.map(arrival_of) {
             Ok(arrival) => {
@@ -123,6 +132,7 @@ impl Driver<'_> {
                 if let Some(departure) = self.sending.departure(passage) {
                     spoil(&departure, block, &mut buffer[..length]);
                     let Departure { to, slot, .. } = departure;
+                    self.volume.sent += length as u64;
                     let content = (buffer, length);
                     return Ok(self.outgoing.send_block(self.now, (to, slot), passage, content, &mut self.pool)?);
                 }

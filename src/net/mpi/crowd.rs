@@ -15,7 +15,12 @@ const LAUNCHERS: [(&str, &str, &str); 3] = [
 /// The back-off for a job of so many ranks.
 pub(super) fn backoff(world: u32) -> Backoff {
     let cores = std::thread::available_parallelism().map_or(1, |cores| u32::try_from(cores.get()).unwrap_or(u32::MAX));
-    Backoff::new(LOCAL_RANKS.into_iter().find_map(number).unwrap_or(world), cores)
+    Backoff::new(local_ranks(world), cores)
+}
+
+/// How many of so many ranks share this machine; all, where the launcher does not say.
+pub(super) fn local_ranks(world: u32) -> u32 {
+    LOCAL_RANKS.into_iter().find_map(number).unwrap_or(world)
 }
 
 /// How many ranks were started and by whom, where it is more than one.

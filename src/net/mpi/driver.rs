@@ -17,8 +17,8 @@ use super::{NetError, Observer, Options};
 use crate::metainfo::TorrentId;
 use crate::net::codec;
 use crate::net::excerpt::start_of;
-use crate::protocol::{Event, Node, Outbox, Rank, Slot, StopCause, Time, Traffic};
-use crate::storage::Depot;
+use crate::protocol::{Event, Node, Outbox, Rank, Slot, StopCause, Time, Traffic, Volume};
+use crate::storage::{Depot, Usage};
 
 /// Arrivals that are handled before sends and timeouts are looked at again.
 const BATCH: usize = 256;
@@ -62,6 +62,7 @@ pub(super) struct Driver<'a> {
     /// What its torrents are called, for the log.
     pub(super) names: HashMap<TorrentId, String>,
     pub(super) stage: Stage,
+    pub(super) volume: Volume,
     stop_signal: &'a AtomicBool,
     time_limit: Option<Time>,
     backoff: Backoff,
@@ -98,6 +99,7 @@ impl<'a> Driver<'a> {
             outbox: Outbox::new(),
             names: HashMap::new(),
             stage: Stage::Running,
+            volume: Volume::default(),
             stop_signal,
             time_limit: options.time_limit.map(|limit| Time::ZERO + limit),
             backoff: super::crowd::backoff(size),
@@ -124,7 +126,7 @@ impl<'a> Driver<'a> {
             }
         }
         self.flush()?;
-        let traffic = self.outgoing.traffic();
+        let traffic = self.traffic();
         info!("leaves; {} messages with {} bytes were sent", traffic.messages, traffic.bytes);
         Ok(traffic)
     }
@@ -246,6 +248,13 @@ impl<'a> Driver<'a> {
         Ok(())
     }
 
+    /// What went through this rank so far.
+    fn traffic(&self) -> Traffic {
+        let Usage { source_read, cache_hits, found } = self.depot.usage();
+        let volume = Volume { source_read, cache_hits, found, ..self.volume };
+        Traffic { volume, ..self.outgoing.traffic() }
+    }
+
     fn see_whether_drained(&mut self) {
         let Stage::Draining { since } = self.stage else { return };
         let (depot_waited_for, now) = (since.max(self.depot_spoke_at), self.now);
@@ -253,7 +262,8 @@ impl<'a> Driver<'a> {
         let rests = !self.depot.is_busy() || now.since(depot_waited_for) > STANDSTILL;
         if left && rests {
             self.stage = Stage::Running;
-            self.heard.push_back(Event::Drained { traffic: self.outgoing.traffic() });
+            let traffic = self.traffic();
+            self.heard.push_back(Event::Drained { traffic });
         }
     }
 

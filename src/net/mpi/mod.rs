@@ -146,6 +146,12 @@ impl World {
         self.size
     }
 
+    /// How many of the ranks share this machine.
+    #[must_use]
+    pub fn local_ranks(&self) -> u32 {
+        crowd::local_ranks(self.size)
+    }
+
     /// Runs a node until it has left; tells what it has sent. SIGUSR1, SIGTERM and SIGINT become
     /// [`crate::protocol::Event::Stop`].
     ///

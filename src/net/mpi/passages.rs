@@ -73,6 +73,8 @@ pub(super) enum Found {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Over {
     pub(super) expected: Expected,
+    /// How many bytes of it came.
+    pub(super) came: u32,
     /// Whether the piece had begun to come again.
     pub(super) repeated: Repeated,
 }
@@ -146,7 +148,7 @@ impl Passages {
             self.strays.truncate(MOST_STRAYS - 1);
             self.strays.push_front(Stray { from, slot, travels, next, told });
         }
-        Over { expected, repeated: if again.is_some() { Repeated::Yes } else { Repeated::No } }
+        Over { expected, came, repeated: if again.is_some() { Repeated::Yes } else { Repeated::No } }
     }
 
     fn came_astray(&mut self, from: Rank, slot: Slot, length: u32) -> Found {
@@ -201,7 +203,7 @@ mod tests {
         assert_eq!(found, [next(0, MIB), next(MIB, MIB), next(2 * MIB, 7)]);
         assert_eq!(passages.came(Rank(4), slot(), 7), Found::Stray, "another rank's slot is another slot");
         let over = passages.arrived(Passage(1)).unwrap();
-        assert_eq!(over, Over { expected: expected(1, Some(WHOLE)), repeated: Repeated::No });
+        assert_eq!(over, Over { expected: expected(1, Some(WHOLE)), came: WHOLE, repeated: Repeated::No });
         assert!(passages.is_empty());
         assert_eq!(passages.arrived(Passage(1)), None);
     }

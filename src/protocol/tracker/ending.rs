@@ -344,6 +344,7 @@ impl Tracker {
         let sent = drained.map(|(_, traffic)| traffic).fold(self.traffic.unwrap_or_default(), |sum, traffic| Traffic {
             messages: sum.messages + traffic.messages,
             bytes: sum.bytes + traffic.bytes,
+            volume: sum.volume,
         });
         let clients: Vec<ClientSummary> = self
             .roster
@@ -359,6 +360,8 @@ impl Tracker {
                 sources: client.counts.sources.len() as u32,
                 served: u64::from(client.counts.served),
                 outcome: client.drained.as_ref().map(|(finish, _)| finish.outcome),
+                volume: client.drained.as_ref().map(|(_, traffic)| traffic.volume).unwrap_or_default(),
+                finished: client.finished_at,
             })
             .collect();
         let traded = clients.iter().map(|client| client.got).sum();

@@ -267,7 +267,7 @@ impl Tracker {
             }
             (Call::Completed { report, torrents, finished }, _) => {
                 self.report(now, from, repeat, &report, out);
-                self.completed(from, &torrents, finished, out);
+                self.completed(now, from, (&torrents, finished), out);
                 let answer = match finished {
                     Some(_) => Answer::Noted,
                     None => Answer::Swarm(self.swarm(from, &report)),

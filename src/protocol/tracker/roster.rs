@@ -47,6 +47,8 @@ pub(super) struct Client {
     /// It has nothing to ask for.
     pub(super) starving: Option<Starving>,
     pub(super) finished: Option<Outcome>,
+    /// When it last said so.
+    pub(super) finished_at: Option<Time>,
     /// It was told to stop. Whoever was lost at that time and comes back may still complete first.
     pub(super) stopped: bool,
     pub(super) drained: Option<(Finish, Traffic)>,

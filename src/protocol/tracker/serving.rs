@@ -267,9 +267,9 @@ impl Tracker {
 
     pub(super) fn completed(
         &mut self,
+        now: Time,
         from: Rank,
-        torrents: &[TorrentId],
-        finished: Option<Outcome>,
+        (torrents, finished): (&[TorrentId], Option<Outcome>),
         out: &mut Outbox,
     ) {
         for &torrent in torrents {
@@ -285,7 +285,7 @@ impl Tracker {
         }
         let client = self.roster.entry(from);
         if let Some(outcome) = finished.filter(|_| client.finished.is_none()) {
-            client.finished = Some(outcome);
+            (client.finished, client.finished_at) = (Some(outcome), Some(now));
             out.tell(Observed::ClientFinished { rank: from, outcome });
         }
     }

@@ -31,6 +31,11 @@ impl Roots {
         Self { by_name }
     }
 
+    /// Where the trees lie.
+    pub fn paths(&self) -> impl Iterator<Item = &Path> {
+        self.by_name.values().map(PathBuf::as_path)
+    }
+
     /// Where the tree of this name lies.
     #[must_use]
     pub fn root(&self, name: &[u8]) -> Option<&Path> {

@@ -1,0 +1,347 @@
+//! `stage`: one rank's part in putting real files on every node of a job.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use globset::{GlobBuilder, GlobMatcher};
+
+use super::catalog::refusal;
+use super::ending::Ending;
+use super::outputs::{Asked, Outputs};
+use super::slow_lines::unknown_rank;
+use super::{Exit, Launch, complain};
+use crate::cli::{PickingOrder, ProgressWhen, Ranks, StageArgs, SyncWhen};
+use crate::metainfo::Metainfo;
+use crate::net::mpi::{self, Options, World};
+use crate::net::shaping::Limits;
+use crate::protocol::{
+    Catalog, Config, Incarnation, Member, Outcome, Patience, Picking, Policy, Prospects, Rank, TRACKER,
+};
+use crate::report::{Names, Observer, Observers, Progress, StagingText, SummaryText};
+use crate::storage::source::{Look, Roots, View};
+use crate::storage::staging::{Card, Known, Marker, Order, Staging, Wishes};
+use crate::storage::target::{Durable, Existing};
+
+const USAGE: &str = "usage: mpirun -np N ./tema3 stage SRC... --to DIR (./tema3 stage --help tells more)";
+
+/// Takes part in the staging. Where MPI was begun this does not return: all ranks leave it, and the process, together.
+pub(super) fn run(args: &StageArgs, launch: Launch) -> Exit {
+    if launch == Launch::Alone {
+        complain(format_args!("not started by mpirun; {USAGE}"));
+        return Exit::Usage;
+    }
+    let world = match mpi::init() {
+        Ok(world) => world,
+        Err(error) => {
+            if launch.speaks_for_all() {
+                complain(error);
+            }
+            return Exit::NoMpi;
+        }
+    };
+    let wishes = match wishes(args, world.size()) {
+        Ok(wishes) => wishes,
+        Err(wrong) => {
+            if world.rank() == TRACKER {
+                complain(format_args!("{wrong}; ./tema3 stage --help tells more"));
+            }
+            world.finalize(Exit::Usage.code());
+        }
+    };
+    take_part(args, wishes, world)
+}
+
+/// Runs this rank's node to its end.
+fn take_part(args: &StageArgs, wishes: Wanted, mut world: World) -> ! {
+    let rank = world.rank();
+    let names = Names::new();
+    let asked = Asked {
+        events: args.events.as_deref(),
+        summary: args.summary.as_deref(),
+        status: args.status.as_deref(),
+        record: None,
+    };
+    let Outputs { writers, unwritable, .. } = Outputs::open(asked, rank, world.size(), &names);
+    let prepared = match unwritable {
+        Some(unwritable) => Err((Outcome::Disk, unwritable.to_string())),
+        None => prepare(args, &wishes, rank),
+    };
+    let (catalog, order, marker) = match prepared {
+        Ok(Prepared { order, card, marker }) => {
+            (Catalog { card: card.encode(), prospects: Prospects::Open, ..Catalog::default() }, order, marker)
+        }
+        Err((outcome, reason)) => (refusal(outcome, reason), idle(rank, &wishes), None),
+    };
+    let config = Config {
+        rank,
+        world: world.size(),
+        incarnation: Incarnation::default(),
+        seed: args.seed,
+        policy: policy(args),
+        patience: Patience::job(),
+    };
+    let mut observers = observers(args);
+    observers.add(writers);
+    let mut ending = Ending::default();
+    let mut observer = |now, observed: &_| {
+        ending.observe(observed);
+        observers.observe(now, observed);
+    };
+    let mut depot = Staging::new(order, threads(world.local_ranks()));
+    if let Err(error) = world.drive(&mut Member::new(config, catalog), &mut depot, &mut observer, &options(args, rank))
+    {
+        complain(error);
+        world.abort(Outcome::Bug.code());
+    }
+    if let Some(Err(error)) = marker.map(|marker| marker.remove()) {
+        log::warn!("the marker in the target stays: {error}");
+    }
+    drop(depot);
+    let failures = observers.failures();
+    drop(observers);
+    let own = if failures.is_empty() { Outcome::Complete } else { Outcome::Disk };
+    let code = ending.outcome().max(own).code();
+    failures.iter().for_each(|failure| complain(format_args!("{failure}; hence exit code {code}")));
+    ending.reasons().for_each(|reason| eprintln!("{reason}"));
+    world.finalize(code)
+}
+
+/// What a rank goes into the swarm with.
+struct Prepared {
+    order: Order,
+    card: Card,
+    marker: Option<Marker>,
+}
+
+/// Looks what this rank can read, and where it writes.
+fn prepare(args: &StageArgs, wishes: &Wanted, rank: Rank) -> Result<Prepared, (Outcome, String)> {
+    let host = host();
+    let may_read = args.from_ranks.as_ref().is_none_or(|ranks| ranks.contain(rank.0));
+    let (view, known) = match (may_read, &args.from) {
+        (false, _) => (None, None),
+        (true, None) => (look(&args.sources, rank)?, None),
+        (true, Some(from)) => look_by_torrent(&args.sources, from, rank)?,
+    };
+    let target = wishes.anything(rank.0).then(|| fill_in(&args.to, rank, &host));
+    let marker = match &target {
+        Some(folder) => {
+            check_apart(folder, &args.to, view.as_ref())?;
+            Some(mark(folder)?)
+        }
+        None => None,
+    };
+    let card = Card {
+        host: host.clone(),
+        view: view.as_ref().map(|view| view.identity.to_string()),
+        place: marker.as_ref().map(|marker| marker.word().to_owned()),
+        free: 0,
+    };
+    let memory = usize::try_from(args.mem.0 / 8 * 3).unwrap_or(usize::MAX);
+    let order = Order {
+        rank: rank.0,
+        host,
+        sources: if args.from.is_none() { args.sources.clone() } else { Vec::new() },
+        view,
+        known,
+        target,
+        wishes: wishes.wishes(),
+        existing: if args.force { Existing::Replace } else { Existing::Keep },
+        durable: if args.sync == SyncWhen::End { Durable::AtEnd } else { Durable::Whenever },
+        memory,
+        read_limit: args.limit_read.of(rank.0).and_then(|rate| rate.0.try_into().ok()),
+        piece_length: args.piece_length.map(|length| length.0),
+    };
+    Ok(Prepared { order, card, marker })
+}
+
+/// The order of a rank that takes no part.
+fn idle(rank: Rank, wishes: &Wanted) -> Order {
+    Order {
+        rank: rank.0,
+        host: String::new(),
+        sources: Vec::new(),
+        view: None,
+        known: None,
+        target: None,
+        wishes: wishes.wishes(),
+        existing: Existing::Keep,
+        durable: Durable::Whenever,
+        memory: 1,
+        read_limit: None,
+        piece_length: None,
+    }
+}
+
+/// Which of the sources this rank can read. That it cannot read some of them is told only where nobody can.
+fn look(sources: &[PathBuf], rank: Rank) -> Result<Option<View>, (Outcome, String)> {
+    let Look { view, unseen } = View::look(sources).map_err(|error| (Outcome::BadInput, error.to_string()))?;
+    for reason in unseen {
+        if view.is_none() && rank == TRACKER {
+            log::warn!("{rank} cannot read it: {reason}");
+        } else {
+            log::info!("{rank} cannot read it: {reason}");
+        }
+    }
+    Ok(view)
+}
+
+/// The same by a `.torrent`: what it lists, in the folder that holds it.
+fn look_by_torrent(
+    sources: &[PathBuf],
+    from: &Path,
+    rank: Rank,
+) -> Result<(Option<View>, Option<Known>), (Outcome, String)> {
+    let [file] = sources else {
+        return Err((Outcome::BadInput, "with --from there is one SRC, the .torrent".to_owned()));
+    };
+    let bytes = match fs::read(file) {
+        Ok(bytes) => bytes,
+        // Others may have it.
+        Err(error) => {
+            log::info!("{rank} cannot read {}: {error}", file.display());
+            return Ok((None, None));
+        }
+    };
+    let metainfo =
+        Metainfo::decode(&bytes).map_err(|error| (Outcome::BadInput, format!("{}: {error}", file.display())))?;
+    let info = metainfo.info();
+    let roots = Roots::in_folder(from, &info.manifest);
+    let paths: Vec<PathBuf> = roots.paths().map(Path::to_owned).collect();
+    let view = look(&paths, rank)?.map(|view| View { roots, identity: view.identity });
+    let known = Known { manifest: Arc::new(info.manifest.clone()), hashes: info.piece_hashes.clone() };
+    Ok((view, Some(known)))
+}
+
+/// A target that lies in what is staged would be staged itself, half made. It is told as it was typed, so that all ranks say
+/// the same.
+fn check_apart(folder: &Path, typed: &Path, view: Option<&View>) -> Result<(), (Outcome, String)> {
+    let whole = std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned());
+    // Not all of it needs to be there already.
+    let Some(there) = whole.ancestors().find_map(|place| place.canonicalize().ok()) else { return Ok(()) };
+    let holds = |source: &&Path| source.canonicalize().is_ok_and(|source| there.starts_with(source));
+    match view.and_then(|view| view.roots.paths().find(holds)) {
+        None => Ok(()),
+        Some(source) => {
+            let (typed, source) = (typed.display(), source.display());
+            Err((Outcome::BadInput, format!("{typed} lies in {source}, which is staged; choose another --to")))
+        }
+    }
+}
+
+/// Puts a mark into the target, so that ranks that share it find out.
+fn mark(folder: &Path) -> Result<Marker, (Outcome, String)> {
+    let disk = |error: io::Error| (Outcome::Disk, format!("{}: {error}", folder.display()));
+    fs::create_dir_all(folder).map_err(disk)?;
+    Marker::find_or_put(folder).map_err(disk)
+}
+
+/// The target of a rank, with what stands in braces.
+fn fill_in(to: &Path, rank: Rank, host: &str) -> PathBuf {
+    match to.to_str() {
+        Some(text) => text.replace("{rank}", &rank.0.to_string()).replace("{host}", host).into(),
+        None => to.to_owned(),
+    }
+}
+
+fn host() -> String {
+    rustix::system::uname().nodename().to_string_lossy().into_owned()
+}
+
+/// One worker a core that is ours, up to what a fast network can bring.
+fn threads(local_ranks: u32) -> usize {
+    const MOST: usize = 16;
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    (cores / local_ranks.max(1) as usize).clamp(1, MOST)
+}
+
+/// Who wants what, as the command line says it.
+#[derive(Clone, Debug)]
+struct Wanted {
+    rules: Arc<Vec<(Option<GlobMatcher>, Option<Ranks>)>>,
+}
+
+fn wishes(args: &StageArgs, ranks: u32) -> Result<Wanted, String> {
+    if let Some(wrong) = args.wanters.iter().chain(&args.from_ranks).find(|list| list.highest() >= ranks) {
+        return Err(format!("there is no rank {}: the job has {ranks}, from 0 on", wrong.highest()));
+    }
+    let limits = [
+        ("--limit-read", args.limit_read.highest()),
+        ("--limit-up", args.limit_up.highest()),
+        ("--limit-down", args.limit_down.highest()),
+        ("--latency", args.latency.highest()),
+    ];
+    if let Some(wrong) = unknown_rank(&limits, ranks) {
+        return Err(wrong);
+    }
+    let glob = |text: &String| {
+        let glob = GlobBuilder::new(text).literal_separator(true).build();
+        glob.map(|glob| glob.compile_matcher()).map_err(|error| format!("--want: {error}"))
+    };
+    let globs = args.want.iter().map(glob).collect::<Result<Vec<_>, _>>()?;
+    let rules = match (globs.len(), args.wanters.len()) {
+        (0, 0) => vec![(None, None)],
+        (0, _) => args.wanters.iter().map(|ranks| (None, Some(ranks.clone()))).collect(),
+        (_, 0) => globs.into_iter().map(|glob| (Some(glob), None)).collect(),
+        (wants, fors) if wants == fors => {
+            globs.into_iter().zip(&args.wanters).map(|(glob, ranks)| (Some(glob), Some(ranks.clone()))).collect()
+        }
+        (wants, fors) => {
+            return Err(format!("{wants} --want and {fors} --for: give each --want its own --for, or none"));
+        }
+    };
+    Ok(Wanted { rules: Arc::new(rules) })
+}
+
+impl Wanted {
+    /// Whether a rank wants anything at all.
+    fn anything(&self, rank: u32) -> bool {
+        self.rules.iter().any(|(_, ranks)| ranks.as_ref().is_none_or(|ranks| ranks.contain(rank)))
+    }
+
+    /// A file is wanted where a glob matches it, or a folder that it lies in.
+    fn wishes(&self) -> Wishes {
+        let rules = Arc::clone(&self.rules);
+        Wishes::new(move |rank, path| {
+            rules.iter().any(|(glob, ranks)| {
+                let for_rank = ranks.as_ref().is_none_or(|ranks| ranks.contain(rank));
+                for_rank && glob.as_ref().is_none_or(|glob| path.as_path().ancestors().any(|path| glob.is_match(path)))
+            })
+        })
+    }
+}
+
+fn policy(args: &StageArgs) -> Policy {
+    let picking = match args.picking {
+        PickingOrder::RarestFirst => Picking::RarestFirst,
+        PickingOrder::Random => Picking::Random,
+        PickingOrder::Sequential => Picking::Sequential,
+    };
+    Policy { picking, ..Policy::stage() }
+}
+
+fn options(args: &StageArgs, rank: Rank) -> Options {
+    let limits = Limits {
+        up: args.limit_up.of(rank.0).map(|rate| rate.0),
+        down: args.limit_down.of(rank.0).map(|rate| rate.0),
+        latency: args.latency.of(rank.0).map(|span| span.0).unwrap_or_default(),
+    };
+    let memory = usize::try_from(args.mem.0 / 2).unwrap_or(usize::MAX);
+    Options { limits, time_limit: args.time_limit.map(|span| span.0), memory, ..Options::default() }
+}
+
+/// Those who tell on the terminal what they see.
+fn observers(args: &StageArgs) -> Observers {
+    let mut observers = Observers::new();
+    match args.progress {
+        ProgressWhen::Auto if !args.quiet => observers.add(Progress::on_terminal()),
+        ProgressWhen::Always => observers.add(Progress::in_any_case()),
+        ProgressWhen::Auto | ProgressWhen::Never => {}
+    }
+    match args.quiet {
+        true => observers.add(SummaryText::of_troubles(io::stderr())),
+        false => observers.add(StagingText::new(io::stdout())),
+    }
+    observers
+}

@@ -1,0 +1,94 @@
+//! The mark by which ranks find out that they write to the same place.
+
+use std::fs::{self, File};
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+
+/// A file with a random word in the folder into which a rank stages. The first rank that comes puts it there, and whoever
+/// finds it has the same place, on whichever node.
+#[derive(Debug)]
+pub struct Marker {
+    path: PathBuf,
+    word: String,
+}
+
+impl Marker {
+    const NAME: &str = ".tema3-place";
+    /// The length of a word, in bytes.
+    const WORD: usize = 16;
+
+    /// Reads the marker of a folder, or puts one there.
+    ///
+    /// # Errors
+    /// Where that is not possible.
+    pub fn find_or_put(folder: &Path) -> io::Result<Self> {
+        let path = folder.join(Self::NAME);
+        loop {
+            match File::open(&path) {
+                Ok(mut file) => {
+                    let mut word = String::new();
+                    file.read_to_string(&mut word)?;
+                    return Ok(Self { path, word });
+                }
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => return Err(error),
+            }
+            // Whole before it has its name; where another was faster, its word counts.
+            let mut own = tempfile::Builder::new().prefix(Self::NAME).rand_bytes(Self::WORD).tempfile_in(folder)?;
+            let name = own.path().file_name().unwrap_or_default().to_string_lossy().into_owned();
+            own.write_all(&name.as_bytes()[name.len() - Self::WORD..])?;
+            match own.persist_noclobber(&path) {
+                Ok(_) => {}
+                Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => {}
+                Err(error) => return Err(error.error),
+            }
+        }
+    }
+
+    /// Its word: the same for all that share the place.
+    #[must_use]
+    pub fn word(&self) -> &str {
+        &self.word
+    }
+
+    /// Takes the marker away, where it is still this one: all have read it.
+    ///
+    /// # Errors
+    /// Where the system refuses.
+    pub fn remove(&self) -> io::Result<()> {
+        match fs::read_to_string(&self.path) {
+            Ok(word) if word == self.word => fs::remove_file(&self.path),
+            Ok(_) => Ok(()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_who_come_to_a_folder_find_the_same_word_and_in_another_folder_another() {
+        let (one, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let words: Vec<String> = std::thread::scope(|scope| {
+            let find = || scope.spawn(|| Marker::find_or_put(one.path()).unwrap().word().to_owned());
+            let ranks: Vec<_> = (0..8).map(|_| find()).collect();
+            ranks.into_iter().map(|rank| rank.join().unwrap()).collect()
+        });
+        assert!(words.iter().all(|word| *word == words[0] && word.len() == Marker::WORD));
+        assert_ne!(Marker::find_or_put(other.path()).unwrap().word(), words[0]);
+        assert_eq!(fs::read_dir(one.path()).unwrap().count(), 1, "only the marker is left");
+    }
+
+    #[test]
+    fn a_marker_that_another_run_has_put_since_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        let old = Marker::find_or_put(folder.path()).unwrap();
+        old.remove().unwrap();
+        let new = Marker::find_or_put(folder.path()).unwrap();
+        old.remove().unwrap();
+        assert_eq!(Marker::find_or_put(folder.path()).unwrap().word(), new.word());
+    }
+}

@@ -1,0 +1,73 @@
+//! What one rank is asked to do in a staging.
+
+use std::fmt;
+use std::num::NonZero;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crate::metainfo::{Manifest, PieceHashes, TreePath};
+use crate::storage::source::View;
+use crate::storage::target::{Durable, Existing};
+
+/// What is staged, from where and to where, as one rank sees it.
+#[derive(Debug)]
+pub struct Order {
+    /// This rank.
+    pub rank: u32,
+    /// The name of its machine.
+    pub host: String,
+    /// What is staged, as it was typed; nothing where a `.torrent` says it.
+    pub sources: Vec<PathBuf>,
+    /// What it can read of the source, where it can read any.
+    pub view: Option<View>,
+    /// What is staged, where that is known before the source was looked at (a `.torrent`).
+    pub known: Option<Known>,
+    /// The folder into which it puts the tree; none where it wants nothing.
+    pub target: Option<PathBuf>,
+    /// Who wants what.
+    pub wishes: Wishes,
+    /// What becomes of what is in the way.
+    pub existing: Existing,
+    /// What is durable at the end.
+    pub durable: Durable,
+    /// How many bytes of the source it keeps in memory.
+    pub memory: usize,
+    /// How many bytes a second it reads of the source, at most.
+    pub read_limit: Option<NonZero<u64>>,
+    /// The piece length, where it is not left to the size of the tree.
+    pub piece_length: Option<u32>,
+}
+
+/// A tree that is known from its `.torrent`.
+#[derive(Clone, Debug)]
+pub struct Known {
+    /// What it consists of.
+    pub manifest: Arc<Manifest>,
+    /// The SHA-1 of each piece.
+    pub hashes: PieceHashes,
+}
+
+/// Tells whether a rank wants what lies at a path. All ranks are told the same.
+#[derive(Clone)]
+pub struct Wishes(Arc<Wish>);
+
+type Wish = dyn Fn(u32, &TreePath) -> bool + Send + Sync;
+
+impl Wishes {
+    /// Wishes that this function tells.
+    pub fn new(wish: impl Fn(u32, &TreePath) -> bool + Send + Sync + 'static) -> Self {
+        Self(Arc::new(wish))
+    }
+
+    /// Whether the rank wants it.
+    #[must_use]
+    pub fn of(&self, rank: u32, path: &TreePath) -> bool {
+        self.0(rank, path)
+    }
+}
+
+impl fmt::Debug for Wishes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("wishes")
+    }
+}

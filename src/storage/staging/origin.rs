@@ -1,0 +1,295 @@
+//! What this rank reads of the source: its share, hashed while the first of it is traded, and kept until it was sent.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::place::with_scratch;
+use super::portions::name_of;
+use super::task::{Done, HashError};
+use super::{Staging, Urgency};
+use crate::metainfo::{Layout, PieceHashes, PieceIndex};
+use crate::storage::PieceDigest;
+use crate::storage::depot::{Failure, FailureKind, Offer, OwnWord};
+use crate::storage::source::{Keep, Sharing, Source, SourceError, Supply};
+use crate::storage::target::{Found, Target, TargetError};
+
+/// The share of one origin.
+#[derive(Debug)]
+pub(super) struct Origin {
+    supply: Arc<Supply>,
+    /// Portions that are still to be begun, in order.
+    queue: VecDeque<usize>,
+    /// Pieces of the portions that were begun, still to be hashed.
+    pieces: VecDeque<PieceIndex>,
+    /// How many are being hashed.
+    at_work: usize,
+    /// By portion that was begun: how many of its pieces are not hashed, or not in this rank's own target.
+    left: BTreeMap<usize, usize>,
+    offered: BTreeSet<usize>,
+    /// Since when there was no room for what is hashed ahead.
+    full_since: Option<Instant>,
+}
+
+impl Origin {
+    /// Pieces that are given to a worker at once, so that it has the next when it is done.
+    const AHEAD: usize = 2;
+    /// How long to wait for somebody to ask for what was read, before it is let go.
+    const PATIENCE: Duration = Duration::from_millis(300);
+
+    pub(super) fn supply(&self) -> &Arc<Supply> {
+        &self.supply
+    }
+
+    /// The portions of which this rank's own target does not have all yet.
+    pub(super) fn unfilled(&self) -> BTreeSet<usize> {
+        self.left.keys().chain(&self.queue).copied().collect()
+    }
+}
+
+impl Staging {
+    /// Begins with this rank's share, where it can read the source.
+    pub(super) fn become_origin(&mut self) {
+        let (Some(plan), order) = (self.plan.clone(), Arc::clone(&self.order)) else { return };
+        let Some(view) = &order.view else { return };
+        let me = order.rank;
+        let Some((&first, ranks)) = self.assembly.views.iter().find(|(_, ranks)| ranks.contains(&me)) else { return };
+        let sharing = if ranks.len() > 1 { Sharing::Shared } else { Sharing::Alone };
+        let source = Source::new(view.roots.clone(), Arc::clone(&plan.manifest), sharing, order.read_limit);
+        let queue: VecDeque<usize> = plan.origins(me, first, ranks).into();
+        self.origin = Some(Origin {
+            supply: Arc::new(Supply::new(source, order.memory)),
+            queue: VecDeque::new(),
+            pieces: VecDeque::new(),
+            at_work: 0,
+            left: BTreeMap::new(),
+            offered: BTreeSet::new(),
+            full_since: None,
+        });
+        self.take_on(queue);
+    }
+
+    /// Takes portions on. What is known already is offered at once; if this rank wants it too, it still has to read it.
+    fn take_on(&mut self, portions: VecDeque<usize>) {
+        let me = self.order.rank;
+        let (Some(plan), order) = (self.plan.clone(), Arc::clone(&self.order)) else { return };
+        if let Some(known) = &order.known {
+            for (piece, hash) in (0..).map(PieceIndex).zip(known.hashes.iter()) {
+                if let (Some(place), Ok(digest)) = (plan.digests.get(piece.as_usize()), hash.try_into()) {
+                    let _ = place.set(digest);
+                }
+            }
+        }
+        for portion in portions {
+            let wants = plan.portions.get(portion).is_some_and(|portion| portion.wanters.contains(&me));
+            let Some(origin) = &mut self.origin else { return };
+            if wants || order.known.is_none() {
+                origin.queue.push_back(portion);
+            }
+            if order.known.is_some() {
+                self.offer(portion);
+            }
+        }
+        self.hash_on();
+    }
+
+    /// Gives the workers more to hash, as far as there is any and room for it; tells whether it did.
+    pub(super) fn hash_on(&mut self) -> bool {
+        let (Some(plan), Some(origin)) = (self.plan.clone(), &mut self.origin) else { return false };
+        let target = self.place.as_ref().and_then(|place| place.target().cloned());
+        if self.place.is_some() && target.is_none() || self.failed {
+            return false;
+        }
+        if let Some(since) = origin.full_since {
+            if since.elapsed() < Origin::PATIENCE {
+                return false;
+            }
+            origin.supply.let_go_oldest();
+            origin.full_since = None;
+        }
+        let most = self.workers.threads() * Origin::AHEAD;
+        let mut any = false;
+        while origin.at_work < most {
+            let Some(piece) = origin.pieces.pop_front() else {
+                let Some(portion) = origin.queue.pop_front() else { break };
+                let pieces = plan.portions.get(portion).map(|portion| portion.pieces.clone()).unwrap_or_default();
+                origin.left.insert(portion, pieces.len());
+                origin.pieces.extend(&pieces);
+                if pieces.is_empty() {
+                    self.portion_hashed(portion);
+                    return true;
+                }
+                continue;
+            };
+            origin.at_work += 1;
+            any = true;
+            let job =
+                Hash { plan: Arc::clone(&plan), supply: Arc::clone(&origin.supply), target: target.clone(), piece };
+            let known = self.order.known.is_some();
+            self.workers.submit(Urgency::Idle, move || Done::Hashed { piece, result: job.run(known) });
+        }
+        any
+    }
+
+    pub(super) fn hashed(&mut self, piece: PieceIndex, result: Result<Option<PieceDigest>, HashError>) {
+        let (Some(plan), Some(origin)) = (self.plan.clone(), &mut self.origin) else { return };
+        origin.at_work -= 1;
+        let (portion, _) = plan.portions.place_of(piece);
+        match result {
+            Ok(Some(digest)) => {
+                let _ = plan.digests[piece.as_usize()].set(digest);
+                let left = origin.left.entry(portion).or_insert(1);
+                *left -= 1;
+                if *left == 0 {
+                    self.portion_hashed(portion);
+                }
+            }
+            Ok(None) => {
+                origin.pieces.push_front(piece);
+                origin.full_since.get_or_insert_with(Instant::now);
+            }
+            Err(HashError::Source(error)) => self.source_failed(&error),
+            Err(HashError::Target(error)) => self.target_failed(&error),
+            Err(HashError::Differs) => {
+                let names: Vec<String> =
+                    plan.map.spans(piece).map(|span| plan.manifest.entries[span.entry].path.to_string()).collect();
+                let reason = format!("{} is not what the .torrent says (piece {piece})", names.join(", "));
+                self.give_up(Failure { kind: FailureKind::Integrity, reason });
+            }
+        }
+    }
+
+    fn portion_hashed(&mut self, portion: usize) {
+        if let Some(origin) = &mut self.origin {
+            origin.left.remove(&portion);
+        }
+        self.offer(portion);
+        self.close_what_is_done();
+        self.offer_no_more_if_done();
+    }
+
+    fn offer(&mut self, number: usize) {
+        let (Some(plan), Some(origin)) = (self.plan.clone(), &mut self.origin) else { return };
+        let Some(portion) = plan.portions.get(number).filter(|_| origin.offered.insert(number)) else { return };
+        let mut hashes = PieceHashes::new();
+        for piece in &portion.pieces {
+            let Some(digest) = plan.digests[piece.as_usize()].get() else { return };
+            hashes.push(digest).expect("a SHA-1 is a legal hash");
+        }
+        let layout = Layout { pieces: portion.pieces.len() as u32, piece_length: plan.map.piece_length() };
+        let takers = self.assembly.takers(&portion.wanters, &portion.views);
+        self.say(OwnWord::Offer(Offer { name: name_of(number), layout, hashes, takers }));
+    }
+
+    /// A file of the source cannot be read, or is no longer what was listed.
+    pub(super) fn source_failed(&mut self, error: &SourceError) {
+        let kind = match error {
+            SourceError::Changed { .. } => FailureKind::Integrity,
+            _ => FailureKind::Disk,
+        };
+        let (rank, host) = (self.order.rank, self.order.host.clone());
+        self.give_up(Failure { kind, reason: format!("rank {rank} on {host}: {error}") });
+    }
+
+    /// Something was sent: there may be room for what is hashed ahead.
+    pub(super) fn room_again(&mut self) {
+        if let Some(origin) = &mut self.origin {
+            origin.full_since = None;
+        }
+    }
+
+    /// Says that nothing more will be offered, once that is so.
+    pub(super) fn offer_no_more_if_done(&mut self) {
+        let done = self.origin.as_ref().is_none_or(|origin| {
+            origin.queue.is_empty() && origin.pieces.is_empty() && origin.left.is_empty() && origin.at_work == 0
+        });
+        if self.plan.is_some() && done {
+            self.offer_no_more();
+        }
+    }
+
+    pub(super) fn offer_no_more(&mut self) {
+        if !std::mem::replace(&mut self.all_offered, true) {
+            self.say(OwnWord::AllOffered);
+        }
+    }
+
+    /// A rank is gone: whoever comes after it in its view reads its share, and whoever comes after it in its place writes.
+    pub(super) fn take_over_from(&mut self, lost: u32) {
+        self.all_offered = false;
+        let Some(plan) = self.plan.clone() else {
+            return self.list_instead_of(lost);
+        };
+        self.want_portions();
+        let me = self.order.rank;
+        let of_both = |(_, ranks): &(&u32, &Vec<u32>)| ranks.contains(&lost) && ranks.contains(&me);
+        let view = self.assembly.views.iter().find(of_both).map(|(&view, ranks)| (view, ranks.clone()));
+        if let Some((view, ranks)) = view
+            && self.is_next_after(lost, &ranks)
+        {
+            let offered = self.origin.as_ref().map(|origin| origin.offered.clone()).unwrap_or_default();
+            let lost = plan.origins(lost, view, &ranks).into_iter().filter(|portion| !offered.contains(portion));
+            let lost = lost.collect();
+            self.take_on(lost);
+        }
+        self.offer_no_more_if_done();
+    }
+
+    /// Whether this rank is the next after another one of those that are left.
+    pub(super) fn is_next_after(&self, lost: u32, ranks: &[u32]) -> bool {
+        let at = ranks.iter().position(|&rank| rank == lost).unwrap_or(0);
+        let mut after = ranks[at..].iter().chain(&ranks[..at]);
+        after.find(|rank| !self.gone.contains(rank)) == Some(&self.order.rank)
+    }
+}
+
+/// A piece that is to be hashed, and put into this rank's own target where it has one.
+struct Hash {
+    plan: Arc<super::Plan>,
+    supply: Arc<Supply>,
+    target: Option<Arc<Target>>,
+    piece: PieceIndex,
+}
+
+impl Hash {
+    fn run(self, known: bool) -> Result<Option<PieceDigest>, HashError> {
+        let Self { plan, supply, target, piece } = self;
+        let wanted = target.filter(|target| target.wanted_pieces().contains(piece));
+        // What rests in the own target is sent from there.
+        let keep = if wanted.is_some() { Keep::WhileRoom } else { Keep::UntilSent };
+        let Some(digest) = supply.hash(piece, keep, Duration::ZERO).map_err(HashError::Source)? else {
+            return Ok(None);
+        };
+        if known && plan.digests[piece.as_usize()].get() != Some(&digest) {
+            return Err(HashError::Differs);
+        }
+        if let Some(target) = wanted {
+            put(&supply, &target, piece, &digest, plan.map.content_length(piece))?;
+        }
+        Ok(Some(digest))
+    }
+}
+
+/// Puts a piece of the source into the own target, where it is not there already.
+fn put(
+    supply: &Supply,
+    target: &Target,
+    piece: PieceIndex,
+    digest: &PieceDigest,
+    length: u32,
+) -> Result<(), HashError> {
+    with_scratch(|scratch| {
+        let found = target.examine(piece, digest, scratch).map_err(HashError::Target)?;
+        if found != Found::Nothing {
+            return Ok(());
+        }
+        scratch.resize(scratch.len().max(length as usize), 0);
+        let content = &mut scratch[..length as usize];
+        supply.read_block(piece, 0, content).map_err(HashError::Source)?;
+        match target.write_piece(piece, content) {
+            // It comes from another rank right now, and is as good.
+            Ok(()) | Err(TargetError::BeingWritten(_)) => Ok(()),
+            Err(error) => Err(HashError::Target(error)),
+        }
+    })
+}

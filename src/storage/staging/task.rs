@@ -1,0 +1,60 @@
+//! What workers have to say when they are done.
+
+use std::sync::Arc;
+
+use super::arriving::Step;
+use super::plan::{Listing, Plan};
+use crate::metainfo::{PieceIndex, TorrentId};
+use crate::storage::depot::Failure;
+use crate::storage::source::SourceError;
+use crate::storage::target::{Found, StockJob, Target, TargetError};
+use crate::storage::{Block, Passage, PieceDigest, StorageError};
+
+/// A job's result.
+#[derive(Debug)]
+pub(super) enum Done {
+    /// A block for another rank.
+    Read { block: Block, buffer: Vec<u8>, result: Result<(), StorageError> },
+    /// A block that came was dealt with.
+    Written { passage: Passage, buffer: Vec<u8>, step: Step },
+    /// What this rank's view can read.
+    Listed(Result<(Listing, Vec<u8>), Failure>),
+    /// What all are to do.
+    Planned(Result<Arc<Plan>, Failure>),
+    /// A piece of the source; none where there was no room for it in memory.
+    Hashed { piece: PieceIndex, result: Result<Option<PieceDigest>, HashError> },
+    /// The place for the tree, and the pieces that may be there already.
+    Opened(Result<Opened, TargetError>),
+    /// Whether a piece was there already.
+    Examined { torrent: TorrentId, piece: PieceIndex, result: Result<Found, TargetError> },
+    /// What there is to hash of old files.
+    StockListed(Result<Vec<StockJob>, TargetError>),
+    /// One of them is hashed.
+    StockTaken,
+    /// A piece was made out of another, if it was.
+    Copied { torrent: TorrentId, piece: PieceIndex, result: Result<bool, TargetError> },
+    /// The tree is in place.
+    Committed(Result<(), TargetError>),
+    /// What is here is kept for another run.
+    Suspended(Result<(), TargetError>),
+}
+
+/// A target that was taken.
+#[derive(Debug)]
+pub(super) struct Opened {
+    pub(super) target: Arc<Target>,
+    pub(super) prospects: Vec<PieceIndex>,
+    /// Where nothing lies in its place: what old files there are.
+    pub(super) stock: Vec<StockJob>,
+}
+
+/// Why a piece of the source is not offered.
+#[derive(Debug)]
+pub(super) enum HashError {
+    /// It cannot be read, or changed.
+    Source(SourceError),
+    /// It cannot be put into this rank's own target.
+    Target(TargetError),
+    /// It is not what its `.torrent` says.
+    Differs,
+}

@@ -1,0 +1,98 @@
+//! Disks that are full, read-only or no folders at all.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use super::compared::{assert_alike, assert_only};
+use super::program::{assert_refused, stage, stage_by_shell};
+use super::trees::{noise, plain};
+
+/// A small file system in memory, for as long as it is held.
+struct Mounted(PathBuf);
+
+impl Mounted {
+    /// Mounts one of this size; nothing where that is not permitted, which is said loudly.
+    fn at(place: &Path, size: &str) -> Option<Self> {
+        fs::create_dir_all(place).unwrap();
+        let options = format!("size={size}");
+        let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", &options, "tmpfs"]).arg(place).output();
+        match mounted {
+            Ok(output) if output.status.success() => Some(Self(place.to_owned())),
+            other => {
+                eprintln!("NOT TESTED, since nothing can be mounted here: {other:?}");
+                None
+            }
+        }
+    }
+
+    /// Allows or forbids to write to it.
+    fn remount(&self, how: &str) {
+        let status = Command::new("mount").args(["-o", &format!("remount,{how}")]).arg(&self.0).status();
+        assert!(status.unwrap().success());
+    }
+}
+
+impl Drop for Mounted {
+    fn drop(&mut self) {
+        let unmounted = Command::new("umount").arg(&self.0).status();
+        if !std::thread::panicking() {
+            assert!(unmounted.unwrap().success(), "{} is in use", self.0.display());
+        }
+    }
+}
+
+#[test]
+fn a_disk_that_is_too_small_is_told_before_the_first_byte_and_what_is_freed_is_enough() {
+    // RELIABILITY row 28.
+    let folder = plain(&[1_500_000]);
+    let at = |path: &str| folder.path().join(path);
+    let Some(_small) = Mounted::at(&at("out/1"), "2M") else { return };
+    fs::write(at("out/1/in the way"), noise(60, 1_000_000)).unwrap();
+    let line = "data --to out/{rank} --piece-length 16K";
+    assert_refused(&stage(3, folder.path(), line).run(), 6, &["rank 1", "out/1", "bytes are needed"]);
+    assert!(!at("out/1/data").exists());
+    fs::remove_file(at("out/1/in the way")).unwrap();
+    stage(3, folder.path(), line).well();
+    for rank in 0..3 {
+        assert_alike(&at("data"), &at(&format!("out/{rank}/data")));
+    }
+    assert_only(&at("out/1"), &["data"]);
+}
+
+#[test]
+fn a_write_that_fails_in_the_middle_ends_the_run_and_the_same_command_goes_on() {
+    // RELIABILITY row 28: a limit of the shell, in blocks of 512 bytes. MPI itself makes files of a few megabytes.
+    let folder = plain(&[300_000, 13_000_000]);
+    let at = |path: &str| folder.path().join(path);
+    let line = "data --to out/{rank} --piece-length 256K --from-ranks 0 --for 1,2";
+    let limited = r#"trap '' XFSZ; [ "$RANK" != 1 ] || ulimit -f 24000; exec "$0" "$@""#;
+    let ended = stage_by_shell(3, folder.path(), limited, line).run();
+    assert_refused(&ended, 6, &["rank 1", "out/1", "data/file1", "File too large"]);
+    assert!(!at("out/1/data").exists());
+    stage(3, folder.path(), line).well();
+    for rank in 1..3 {
+        assert_alike(&at("data"), &at(&format!("out/{rank}/data")));
+        assert_only(&at(&format!("out/{rank}")), &["data"]);
+    }
+}
+
+#[test]
+fn a_target_that_is_read_only_is_told_by_name() {
+    // RELIABILITY row 29.
+    let folder = plain(&[1000]);
+    let Some(mounted) = Mounted::at(&folder.path().join("out/1"), "2M") else { return };
+    mounted.remount("ro");
+    let ended = stage(3, folder.path(), "data --to out/{rank}").run();
+    assert_refused(&ended, 6, &["out/1", "Read-only file system"]);
+}
+
+#[test]
+fn a_file_where_the_target_folder_belongs_is_told_by_name() {
+    let folder = plain(&[1000]);
+    fs::create_dir(folder.path().join("out")).unwrap();
+    fs::write(folder.path().join("out/1"), "mine").unwrap();
+    let ended = stage(3, folder.path(), "data --to out/{rank}").run();
+    assert_refused(&ended, 6, &["out/1"]);
+    assert_eq!(fs::read(folder.path().join("out/1")).unwrap(), b"mine");
+}

@@ -1,0 +1,62 @@
+//! How `stage` answers where it is not used as it is meant to be.
+
+use super::compared::assert_only;
+use super::program::{assert_refused, run_alone, stage};
+use super::trees::plain;
+
+#[test]
+fn without_a_source_or_a_target_it_says_what_is_missing() {
+    let folder = plain(&[1]);
+    for (line, missing) in [("--to out", "<SRC>"), ("data", "--to <DIR>")] {
+        for ended in [run_alone(folder.path(), &format!("stage {line}")), stage(3, folder.path(), line).run()] {
+            assert_refused(&ended, 2, &[missing]);
+            assert!(ended.stderr.contains("./tema3 stage --help tells more"), "{ended:#?}");
+        }
+    }
+    assert_only(folder.path(), &["data"]);
+}
+
+#[test]
+fn without_mpirun_it_says_how_it_is_started() {
+    // RELIABILITY row 36.
+    let folder = plain(&[1]);
+    let ended = run_alone(folder.path(), "stage data --to out");
+    assert_refused(&ended, 2, &["not started by mpirun", "mpirun -np N ./tema3 stage SRC... --to DIR"]);
+    assert_only(folder.path(), &["data"]);
+}
+
+#[test]
+fn a_rank_that_is_not_there_is_named_once() {
+    let folder = plain(&[1]);
+    for line in ["data --to out --for 1,7", "data --to out --from-ranks 7"] {
+        assert_refused(&stage(3, folder.path(), line).run(), 2, &["there is no rank 7"]);
+    }
+    assert_only(folder.path(), &["data"]);
+}
+
+#[test]
+fn patterns_that_do_not_fit_together_or_are_none_are_told() {
+    let folder = plain(&[1]);
+    for (line, told) in
+        [("data --to out --want a --want b --for 0", "2 --want and 1 --for"), ("data --to out --want a[", "--want: ")]
+    {
+        assert_refused(&stage(2, folder.path(), line).run(), 2, &[told]);
+    }
+    assert_only(folder.path(), &["data"]);
+}
+
+#[test]
+fn a_limit_for_a_rank_that_is_not_there_is_named() {
+    let folder = plain(&[1]);
+    for option in ["--limit-up", "--limit-down", "--limit-read"] {
+        let ended = stage(2, folder.path(), &format!("data --to out/{{rank}} {option} 9=1M")).run();
+        assert_refused(&ended, 2, &[&format!("{option} is for rank 9")]);
+    }
+}
+
+#[test]
+fn several_sources_beside_a_torrents_folder_are_refused() {
+    let folder = plain(&[1]);
+    assert_refused(&stage(2, folder.path(), "a b --from . --to out/{rank}").run(), 3, &["one SRC, the .torrent"]);
+    assert_only(folder.path(), &["data"]);
+}
