@@ -2,9 +2,9 @@
 //! the first of it is traded, and puts what comes in place.
 //!
 //! [`Staging`] is a [`Depot`]: it answers the driver, and speaks of its own accord. All that takes time is done by
-//! [`workers`]; this side only keeps the threads of thought together. The steps, in order: [`Depot::convene`] tells who is
+//! `workers`; this side only keeps the threads of thought together. The steps, in order: [`Depot::convene`] tells who is
 //! there (their [`Card`]s); one rank of each view lists what it can read; all get the listings, as torrents of their own, and
-//! make the same [`plan::Plan`] of them; then origins offer portions of the tree and everybody takes what they want.
+//! make the same `plan::Plan` of them; then origins offer portions of the tree and everybody takes what they want.
 
 mod arriving;
 mod card;
