@@ -9,8 +9,11 @@ SAMPLE ?= inputs/tutorial
 # How long `make soak` and `make soak-real` try to break it.
 SWARMS ?= 100000
 REPEATS ?= 50
+# What `make bench-stage` measures (scripts/bench-stage --list; all where none is named), and how often each.
+ROWS ?=
+RUNS ?= 5
 
-.PHONY: build run test check lint bench soak soak-real setup clean help
+.PHONY: build run test check lint bench bench-stage soak soak-real setup clean help
 
 build: ## build ./tema3, optimised
 	@scripts/build $(MPI)
@@ -32,6 +35,9 @@ bench: build ## measure what benches/README.md lists
 	@scripts/with-mpi $(MPI) scripts/bench-assignment
 	@scripts/with-mpi $(MPI) scripts/bench-two-threads
 
+bench-stage: build ## measure `tema3 stage` beside other programs (ROWS=.., RUNS=5); installs or builds those
+	@scripts/with-mpi $(MPI) scripts/bench-stage --runs $(RUNS) $(ROWS)
+
 soak: build ## many seeded faulty swarms in virtual time (SWARMS=100000)
 	./tema3 soak --swarms $(SWARMS)
 
@@ -45,5 +51,5 @@ clean: ## remove what was made
 	rm -rf target out tema3
 
 help: ## this list
-	@awk -F ':.* ## ' '/^[a-z-]+:.* ## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.* ## ' '/^[a-z-]+:.* ## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
 	@echo '  MPI=openmpi or MPI=mpich chooses the MPI, as in: make MPI=mpich run'

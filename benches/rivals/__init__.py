@@ -1,0 +1,1 @@
+"""BitTorrent programs of others, each as one seed and its leechers on this machine."""

@@ -1,0 +1,1 @@
+"""What scripts/bench-stage runs and measures with."""
