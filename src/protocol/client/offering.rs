@@ -83,9 +83,11 @@ impl Download {
         waits.then(|| Pending::Await { names: self.coming.iter().cloned().collect() })
     }
 
-    /// What all others are to know of this client.
+    /// What all others are to know of this client. What it has come to own while it published is still to be offered.
     pub(super) fn about(&self) -> About {
-        About { card: self.catalog.card.clone(), prospects: self.catalog.prospects }
+        let owes = self.offered < self.catalog.owned.len();
+        let prospects = if owes { Prospects::Open } else { self.catalog.prospects };
+        About { card: self.catalog.card.clone(), prospects }
     }
 
     /// A file by its place in the catalog, as it is offered. Of one that is downloaded, each piece is reported as held.

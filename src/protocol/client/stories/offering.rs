@@ -136,6 +136,25 @@ fn what_is_owned_before_the_start_is_offered_after_it_and_then_that_it_was_all()
 }
 
 #[test]
+fn one_that_still_has_something_to_offer_does_not_publish_that_it_has_not() {
+    let mut stage = Stage::owning(open(&[]));
+    stage.start();
+    let long = ["a", "b", "c"].map(|hash| hash.repeat(100));
+    stage.hear(owned("x", &long.each_ref().map(String::as_str)));
+    // To a tracker that has not spoken yet it publishes in parts, and meanwhile comes to own the last that it will.
+    stage.client.follow(stage.now, Term(4), &mut stage.out);
+    let said = stage.called();
+    let Some((sequence, Call::Publish { more: More::Follows, .. })) = said.last() else { panic!("{said:?}") };
+    stage.hear(owned("y", &["d"]));
+    stage.hear(Event::AllOffered);
+    let body = Body::Answer { sequence: *sequence, answer: Answer::Noted };
+    stage.hear(Event::Message { from: Rank(0), message: Message { term: Term(4), incarnation: Incarnation(0), body } });
+    let said = stage.called();
+    let [(_, Call::Publish { more: More::Done, about, .. })] = &said[..] else { panic!("{said:?}") };
+    assert_eq!(about.prospects, Prospects::Open);
+}
+
+#[test]
 fn an_offer_is_served_once_the_tracker_has_numbered_it_and_not_if_it_is_refused() {
     let serves = |torrent: Option<TorrentId>| {
         let mut stage = Stage::owning(open(&[]));
