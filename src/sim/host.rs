@@ -97,11 +97,11 @@ impl<N: Node, S> Host<N, S> {
         self.wake = None;
     }
 
-    /// A new life begins.
+    /// A new life begins, in which it hears and is heard.
     pub(super) fn revive(&mut self, now: Time) {
         self.life += 1;
         self.incarnation.0 += 1;
-        self.busy_until = now;
+        (self.busy_until, self.stalled_until, self.silent_until) = (now, now, now);
         self.traffic = Traffic::default();
     }
 

@@ -8,7 +8,7 @@ use tema3::fault::{Calamity, Mishap, Return, When};
 use tema3::protocol::{Rank, TRACKER, Time};
 use tema3::sim::Scenario;
 
-use crate::notes::run;
+use crate::notes::{all_is_delivered, run};
 
 fn at(millis: u64) -> When {
     When::At(Time(millis * 1_000_000))
@@ -58,4 +58,15 @@ fn a_first_tracker_that_could_not_be_heard_takes_nobody_away_from_whom_it_needs(
         ];
         run(&scenario);
     }
+}
+
+#[test]
+fn one_that_could_not_be_heard_can_be_in_a_new_life() {
+    let mut scenario = slow_swarm(1, 1, 3);
+    let back = Return::WithStorage(Duration::from_millis(100));
+    scenario.mishaps = vec![
+        Mishap { rank: Rank(1), when: at(30), what: Calamity::Silence(Duration::from_secs(60)) },
+        Mishap { rank: Rank(1), when: at(40), what: Calamity::Crash(back) },
+    ];
+    assert!(all_is_delivered(&run(&scenario)));
 }
