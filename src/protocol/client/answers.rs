@@ -121,14 +121,21 @@ impl Download {
             match described {
                 Described::Known { torrent: id, layout, hashes, mut takers } => {
                     takers.retain(|taker| taker.0 < shared.config.world);
-                    if let Entry::Vacant(vacant) = self.torrents.entry(id) {
-                        vacant.insert(Torrent::new(id, name.clone(), layout, takers, &shared.config));
-                        out.push(Decision::Open { torrent: id, name: name.clone(), layout });
-                        out.tell(Observed::Joined { torrent: id, name, pieces: layout.pieces });
-                        shared.holdings.add(id, Bitfield::none(layout.pieces));
-                        self.open.push(id);
-                        self.longest_piece = self.longest_piece.max(layout.piece_length);
-                        self.learn(id, PieceIndex(0), hashes, shared, out);
+                    match self.torrents.entry(id) {
+                        Entry::Vacant(vacant) => {
+                            vacant.insert(Torrent::new(id, name.clone(), layout, takers, &shared.config));
+                            out.push(Decision::Open { torrent: id, name: name.clone(), layout });
+                            out.tell(Observed::Joined { torrent: id, name, pieces: layout.pieces });
+                            shared.holdings.add(id, Bitfield::none(layout.pieces));
+                            self.open.push(id);
+                            self.longest_piece = self.longest_piece.max(layout.piece_length);
+                            self.learn(id, PieceIndex(0), hashes, shared, out);
+                        }
+                        // Another tracker was asked for the rest of its hashes.
+                        Entry::Occupied(torrent) if !torrent.get().knows_all_hashes() => {
+                            self.calls.want(Pending::Hashes { torrent: id });
+                        }
+                        Entry::Occupied(_) => {}
                     }
                 }
                 Described::Awaited => self.unresolved.push(name),

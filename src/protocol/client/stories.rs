@@ -191,6 +191,34 @@ fn one_that_was_told_to_stop_starts_over_with_the_tracker_of_a_higher_term() {
 }
 
 #[test]
+fn the_rest_of_a_files_hashes_is_asked_of_the_tracker_of_a_higher_term() {
+    let mut stage = Stage::started();
+    stage.answer(1, Answer::Start { torrents: vec![], cards: vec![] });
+    let begun = || {
+        let layout = Layout { pieces: 4, piece_length: 1 };
+        let file = Described::Known { torrent: FILE, layout, hashes: hashes(&["a", "b"]), takers: vec![] };
+        Answer::Joined { files: vec![file], swarm: seeded(&[FILE]) }
+    };
+    let rest = |said: &[Decision]| {
+        let rest = Call::Hashes { torrent: FILE, first: PieceIndex(2) };
+        calls(said).iter().any(|(_, call)| **call == rest)
+    };
+    stage.answer(2, begun());
+    assert!(rest(&stage.said()));
+    stage.client.follow(stage.now, Term(4), &mut stage.out);
+    for answer in [Answer::Start { torrents: vec![], cards: vec![] }, begun()] {
+        let said = stage.said();
+        let sequence = calls(&said).last().expect("it asks").0;
+        let body = Body::Answer { sequence, answer };
+        stage.hear(Event::Message {
+            from: Rank(0),
+            message: Message { term: Term(4), incarnation: Incarnation(0), body },
+        });
+    }
+    assert!(rest(&stage.said()));
+}
+
+#[test]
 fn in_a_later_life_all_are_asked_for_the_term_and_in_the_first_nobody() {
     let asked = |life: u32| {
         let said = Stage::in_life(Incarnation(life)).said();
