@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use tema3::fault::{Calamity, Mishap, Return, When};
-use tema3::protocol::{Office, Outcome, Policy, TRACKER, Time};
+use tema3::protocol::{Catalog, Observed, Office, Outcome, Policy, Refusal, TRACKER, Time};
 use tema3::sim::{Published, Scenario};
 
-use crate::notes::{all_is_delivered, outcomes, run};
+use crate::notes::{all_is_delivered, noted, outcomes, run};
 
 /// So many clients and the one beside the tracker, all of whom want the one file. Nobody owns it yet.
 fn beside(seed: u64, clients: u32, pieces: u32) -> Scenario {
@@ -45,6 +45,18 @@ fn a_world_of_one_rank_that_wants_what_nobody_has_ends_soon() {
     let report = run(&beside(1, 0, 40));
     assert_eq!(outcomes(&report), [Outcome::Incomplete]);
     assert!(report.ended < at(1_000), "{:?}", report.ended);
+}
+
+#[test]
+fn a_client_beside_the_tracker_that_cannot_take_part_ends_the_run_for_all() {
+    let mut scenario = beside(1, 3, 10);
+    scenario.owns(1, 0);
+    let refusal = Some(Refusal { outcome: Outcome::Disk, reason: "read-only".into() });
+    scenario.catalogs[0] = Catalog { refusal, ..Catalog::default() };
+    let (report, notes) = noted(&scenario);
+    assert_eq!(outcomes(&report), [Outcome::Disk; 4]);
+    assert_eq!(notes.count(|_, told| matches!(told, Observed::Aborted { rank: TRACKER, .. })), 1);
+    assert!(report.ended < at(2_000), "{:?}", report.ended);
 }
 
 #[test]

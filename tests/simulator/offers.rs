@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use tema3::fault::{Calamity, Mishap, Return, When};
-use tema3::protocol::{Lack, Observed, Outcome, Rank, TRACKER, Time};
-use tema3::sim::{Published, Scenario};
+use tema3::protocol::{Card, Decision, Lack, Observed, Outcome, Rank, TRACKER, Time};
+use tema3::sim::{Published, Scenario, Watch, simulate};
 
 use crate::notes::{Notes, all_is_delivered, noted, outcomes, run};
 
@@ -50,6 +50,35 @@ fn a_source_that_is_offered_part_by_part_is_traded_from_the_first_part_on() {
     let finished = first(&notes, |told| matches!(told, Observed::FileFinished { .. }));
     assert!(traded < at(400) && finished < at(600), "{traded:?} {finished:?}: the last offer is made after 3 s");
     assert!(report.ended < at(3_500), "{:?}: 500 ms after the last offer", report.ended);
+}
+
+/// What each rank was told that all others said of themselves.
+#[derive(Default)]
+struct Convened(Vec<(Rank, Vec<Card>)>);
+
+impl Watch for Convened {
+    fn decided(&mut self, _: Time, rank: Rank, decision: &Decision) {
+        if let Decision::Convene { cards } = decision {
+            self.0.push((rank, cards.clone()));
+        }
+    }
+}
+
+#[test]
+fn those_who_may_offer_hear_once_what_all_say_of_themselves_though_the_tracker_dies() {
+    let mut scenario = one_by_one(4, 5);
+    scenario.succeeds(3, 1);
+    for (rank, catalog) in (0..).zip(&mut scenario.catalogs).skip(1) {
+        catalog.card = vec![rank];
+    }
+    scenario.mishaps.push(death(0, 700));
+    let mut convened = Convened::default();
+    let report = simulate(&scenario, &mut convened);
+    assert_eq!(report.violation, None);
+    assert!(all_is_delivered(&report));
+    let cards: Vec<Card> = (1..=4).map(|rank| Card { rank: Rank(rank), card: vec![rank as u8] }).collect();
+    convened.0.sort_by_key(|(rank, _)| *rank);
+    assert_eq!(convened.0, [1, 3].map(|rank| (Rank(rank), cards.clone())));
 }
 
 #[test]
