@@ -111,6 +111,19 @@ fn one_that_expects_something_is_not_finished() {
 }
 
 #[test]
+fn one_that_awaits_something_says_that_it_starves_for_something_else() {
+    let wanted = vec!["file".into(), "late".into()];
+    let mut stage = Stage::owning(Catalog { wanted, ..Catalog::default() });
+    stage.start();
+    let files = vec![known(FILE, &["a", "b"], &[]), Described::Coming];
+    stage.answer(2, Answer::Joined { files, swarm: Swarm::default() });
+    stage.wait(2);
+    let said = stage.called();
+    let starving = |call: &Call| matches!(call, Call::Announce(Report { need: Need::Starving, .. }));
+    assert!(said.iter().any(|(_, call)| starving(call)), "{said:?}");
+}
+
+#[test]
 fn what_is_owned_before_the_start_is_offered_after_it_and_then_that_it_was_all() {
     let mut stage = Stage::owning(open(&[]));
     stage.hear(owned("x", &["a"]));
@@ -219,6 +232,17 @@ fn what_it_comes_to_want_is_joined_and_waited_for() {
     stage.hear(Event::Want { names: vec!["late".into()] });
     stage.answer(3, Answer::Joined { files: vec![Described::Coming], swarm: Swarm::default() });
     assert_eq!(stage.called(), [(4, awaits(0, &["late"]))]);
+}
+
+#[test]
+fn what_it_came_to_want_last_keeps_it_from_being_finished() {
+    let mut stage = Stage::owning(open(&[]));
+    stage.start();
+    stage.hear(Event::Want { names: vec!["late".into()] });
+    stage.hear(Event::AllOffered);
+    stage.answer(3, Answer::Joined { files: vec![known(LATE, &["a"], &[])], swarm: seeded(&[LATE]) });
+    let finished = |(_, call): &(u32, Call)| matches!(call, Call::Completed { finished: Some(_), .. });
+    assert!(!stage.hear_out().iter().any(finished));
 }
 
 #[test]

@@ -197,15 +197,16 @@ fn one_whose_storage_still_looks_does_not_starve() {
     let held = Bitfield::none(1);
     let layout = Layout { pieces: 1, piece_length: 1 };
     let owned = vec![Owned { name: "file".into(), layout, hashes: hashes(&["a"]), held, takers: None }];
-    let cries = |answers: u32| {
+    let cries = |answers: &[&[u32]]| {
         let mut stage = joined(Catalog { owned: owned.clone(), ..Catalog::default() }, &["a"], &[], Swarm::default());
         let learn = |decision: &Decision| matches!(decision, Decision::Learn { .. });
         assert_eq!(stage.said().into_iter().filter(learn).count(), 2, "what it brings, and what it joins");
-        (0..answers).for_each(|_| stage.learnt(FILE, 1, &[]));
+        answers.iter().for_each(|here| stage.learnt(FILE, 1, here));
         stage.wait(4);
         let said = stage.said();
         calls(&said).iter().any(|(_, call)| matches!(call, Call::Announce(report) if report.need == Need::Starving))
     };
-    assert!(!cries(1));
-    assert!(cries(2));
+    assert!(!cries(&[&[]]));
+    assert!(!cries(&[&[], &[0]]), "it looks at a piece");
+    assert!(cries(&[&[], &[]]));
 }

@@ -215,6 +215,45 @@ fn an_offer_that_is_repeated_counts_once() {
 }
 
 #[test]
+fn of_what_a_client_offers_only_that_counts_as_brought_which_it_had_not_received() {
+    let mut stage = expecting(Policy::assignment());
+    stage.call(1, part("x"));
+    stage.call(2, Call::Join { wanted: vec!["x".into()] });
+    let torrent = id_of(&stage.joined(2).0);
+    let pieces = Pieces { torrent, pieces: vec![PieceIndex(1)] };
+    let received = vec![Received { from: Rank(1), pieces }];
+    stage.call(2, Call::Announce(Report { received, ..Report::default() }));
+    stage.call(2, part("x"));
+    let counts = &stage.tracker.roster.get(Rank(2)).unwrap().counts;
+    assert_eq!((counts.had, counts.got), (1, 1));
+}
+
+#[test]
+fn what_owners_contradicted_each_other_about_at_the_start_nobody_can_offer() {
+    let mut stage = Stage::after(4, Policy::assignment(), |rank| {
+        let files = match rank {
+            1 | 2 => vec![publication("x", &[["a", "b"][rank as usize - 1]])],
+            _ => Vec::new(),
+        };
+        Call::Publish { part: 0, files, wanted: Vec::new(), more: More::Done, about: About::default() }
+    });
+    stage.call(3, Call::Offer { file: publication("x", &["a"]) });
+    assert_eq!(stage.answers(3).last(), Some(&(2, Answer::Offered { torrent: None })));
+    stage.awaits(4, 0, &["x"]);
+    assert_eq!(stage.joined(4).0, [Described::Conflict]);
+}
+
+#[test]
+fn who_waits_is_told_only_of_holders_that_are_there() {
+    let mut stage = expecting(Policy::assignment());
+    [1, 3].into_iter().for_each(|owner| stage.call(owner, part("x")));
+    stage.hear(Event::PeerLost { rank: Rank(3) });
+    stage.awaits(2, stage.tracker.journal.version(), &["x"]);
+    let (files, swarm) = stage.joined(2);
+    assert_eq!(swarm.changes, [Change::HasAll { rank: Rank(1), torrent: id_of(&files) }]);
+}
+
+#[test]
 fn an_offer_of_one_whose_hashes_differ_is_refused_and_told_and_the_others_keep_what_they_trade() {
     let mut stage = expecting(Policy::assignment());
     stage.call(1, part("x"));
@@ -225,6 +264,8 @@ fn an_offer_of_one_whose_hashes_differ_is_refused_and_told_and_the_others_keep_w
     assert_eq!(stage.told(), [Observed::Conflict { name: "x".into(), first, second, piece, hashes }]);
     stage.repeats(3, Call::Offer { file: publication("x", &["a", "c"]) });
     assert_eq!(stage.answers(3), [(2, Answer::Offered { torrent: None })]);
+    stage.repeats(3, Call::Offer { file: publication("x", &["a", "c"]) });
+    assert_eq!(stage.told(), [], "once is enough");
     stage.call(2, Call::Join { wanted: vec!["x".into()] });
     let (files, swarm) = stage.joined(2);
     let seed = Change::HasAll { rank: Rank(1), torrent: id_of(&files) };
