@@ -190,12 +190,12 @@ impl Tracker {
         }
     }
 
-    /// Whether a client has all that it can get.
+    /// Whether a client has all that it can get. What it lacks it may still come to own.
     fn is_done(&self, now: Time, rank: Rank) -> bool {
-        let here = |client: &Client| client.presence == Presence::Registered;
-        self.roster
-            .get(rank)
-            .is_some_and(|client| here(client) && (client.finished.is_some() || self.starved(now, rank)))
+        self.roster.get(rank).is_some_and(|client| {
+            let starved = || !client.may_offer() && self.starved(now, rank);
+            client.presence == Presence::Registered && (client.finished.is_some() || starved())
+        })
     }
 
     /// Whoever was lost when the others were told to stop, and came back, is told when it is done: until then the others

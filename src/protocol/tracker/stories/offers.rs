@@ -183,6 +183,31 @@ fn to_have_waited_for_an_answer_is_no_sign_of_lost_messages() {
 }
 
 #[test]
+fn one_that_starves_and_may_still_come_to_own_what_it_lacks_is_waited_for() {
+    let mut stage = expecting(Policy::assignment());
+    stage.call(3, part("x"));
+    stage.call(1, Call::Join { wanted: vec!["x".into()] });
+    stage.hear(Event::PeerLost { rank: Rank(3) });
+    for rank in [2, 4] {
+        let (report, finished) = (Report::default(), Some(Outcome::Complete));
+        stage.call(rank, Call::Completed { report, torrents: Vec::new(), finished });
+    }
+    let mut ends_while_it_starves = |times: u32| {
+        for _ in 0..times {
+            stage.now = stage.tracker.next_timeout().expect("it watches over its clients");
+            stage.hear(Event::Timeout);
+            [2, 4].into_iter().for_each(|rank| stage.say(rank, Body::Pong));
+            stage.call(1, Call::Announce(Report { need: Need::Starving, ..Report::default() }));
+        }
+        let ends = stage.sent(1).iter().any(|body| matches!(body, Body::Stop { .. }));
+        stage.call(1, Call::AllOffered);
+        ends
+    };
+    assert!(!ends_while_it_starves(20));
+    assert!(ends_while_it_starves(20), "it has said that it will not");
+}
+
+#[test]
 fn all_are_told_at_the_start_what_each_said_of_itself_unless_it_said_too_much() {
     let card = |rank: u32| match rank {
         2 => vec![1; Catalog::LONGEST_CARD],
