@@ -260,6 +260,7 @@ impl Download {
                 }
             }
             self.abandon(&flight, shared, out);
+            self.turn_to_another_twin((torrent, piece), shared);
         }
     }
 
