@@ -312,8 +312,10 @@ impl Download {
             self.calls.want(Pending::Announce { stretch, need: Need::Starving });
             self.cried = true;
         }
-        if !self.unresolved.is_empty() {
-            self.calls.want(Pending::Join { names: self.unresolved.clone() });
+        // What is awaited too: on a slow line the answer would come when it has given way to the next cry.
+        let names: Vec<String> = self.unresolved.iter().chain(&self.coming).cloned().collect();
+        if !names.is_empty() {
+            self.join(names);
         }
     }
 

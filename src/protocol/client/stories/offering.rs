@@ -124,6 +124,21 @@ fn one_that_awaits_something_says_that_it_starves_for_something_else() {
 }
 
 #[test]
+fn one_that_starves_asks_for_what_it_awaits_too_for_the_next_cry_may_come_before_the_answer() {
+    let wanted = vec!["file".into(), "late".into()];
+    let mut stage = Stage::owning(Catalog { wanted, ..Catalog::default() });
+    stage.start();
+    let files = vec![known(FILE, &["a", "b"], &[]), Described::Coming];
+    stage.answer(2, Answer::Joined { files, swarm: Swarm::default() });
+    stage.wait(2);
+    let said = stage.hear_out();
+    let Some((sequence, Call::Join { wanted })) = said.last() else { panic!("{said:?}") };
+    assert_eq!(wanted, &["late"]);
+    stage.answer(*sequence, Answer::Joined { files: vec![known(LATE, &["c"], &[])], swarm: seeded(&[LATE]) });
+    assert_eq!(requests(&stage.said()).len(), 1);
+}
+
+#[test]
 fn what_is_owned_before_the_start_is_offered_after_it_and_then_that_it_was_all() {
     let mut stage = Stage::owning(open(&[]));
     stage.hear(owned("x", &["a"]));
