@@ -130,6 +130,7 @@ impl Download {
                     torrent.note_corrupt(piece);
                 }
                 self.give_back(&flight, shared);
+                self.turn_to_another_twin((torrent, piece), shared);
             }
         }
         self.fill(now, shared, out);
@@ -254,6 +255,9 @@ impl Download {
             }
         }
         self.give_back(&flight, shared);
+        if matches!(reason, Reason::NotHeld | Reason::Unreadable) {
+            self.turn_to_another_twin((id, piece), shared);
+        }
         self.fill(now, shared, out);
     }
 

@@ -295,6 +295,7 @@ impl Download {
                 }
             }
             self.abandon(&flight, shared, out);
+            self.turn_to_another_twin((torrent, piece), shared);
         }
     }
 
