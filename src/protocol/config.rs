@@ -175,7 +175,7 @@ pub struct Catalog {
 
 impl Catalog {
     /// The longest card, in bytes: all cards of a run go to every rank.
-    pub const LONGEST_CARD: usize = 512;
+    pub const LONGEST_CARD: usize = 1024;
 }
 
 /// Whether more is to be expected of a client than it has published.
