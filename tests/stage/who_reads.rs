@@ -1,11 +1,19 @@
 //! Who can read the source, and who wants what of it.
 
 use std::fs;
+use std::path::Path;
 use std::time::Duration;
 
 use super::compared::{assert_alike, assert_only};
 use super::program::{assert_refused, stage};
 use super::trees::{noise, plain, touch};
+
+/// A run that was refused leaves nothing on so many ranks.
+fn assert_nothing_left(folder: &Path, ranks: u32) {
+    for rank in 0..ranks {
+        assert_only(&folder.join(format!("out/{rank}")), &[]);
+    }
+}
 
 #[test]
 fn only_the_ranks_that_may_read_it_read_it() {
@@ -68,9 +76,7 @@ fn the_same_path_with_another_size_is_a_conflict_that_names_both_ranks() {
     fs::write(folder.path().join("other/data/file0"), noise(31, 299_999)).unwrap();
     let ended = stage(1, folder.path(), "data --to out/{rank}").and(1, "other/data --to out/{rank}").run();
     assert_refused(&ended, 7, &["data/file0", "300000 bytes on rank 0", "299999 on rank 1", "--from-ranks"]);
-    for rank in 0..2 {
-        assert_only(&folder.path().join(format!("out/{rank}")), &[]);
-    }
+    assert_nothing_left(folder.path(), 2);
 }
 
 #[test]
@@ -79,9 +85,7 @@ fn what_nobody_can_read_ends_with_one_clear_sentence() {
     let ended = stage(3, folder.path(), "nowhere --to out/{rank}").run();
     assert_refused(&ended, 3, &["nowhere", "No such file"]);
     assert!(ended.took < Duration::from_secs(10), "{ended:?}");
-    for rank in 0..3 {
-        assert_only(&folder.path().join(format!("out/{rank}")), &[]);
-    }
+    assert_nothing_left(folder.path(), 3);
 }
 
 #[test]
@@ -89,6 +93,7 @@ fn a_source_of_several_that_nobody_can_read_is_named() {
     let folder = plain(&[1000]);
     let ended = stage(2, folder.path(), "data nowhere --to out/{rank}").run();
     assert_refused(&ended, 3, &["nowhere"]);
+    assert_nothing_left(folder.path(), 2);
 }
 
 #[test]
@@ -97,6 +102,7 @@ fn what_cannot_be_shared_ends_with_one_clear_sentence() {
     let _socket = std::os::unix::net::UnixListener::bind(folder.path().join("data/socket")).unwrap();
     let ended = stage(2, folder.path(), "data --to out/{rank}").run();
     assert_refused(&ended, 3, &["data/socket is a socket"]);
+    assert_nothing_left(folder.path(), 2);
 }
 
 #[test]
@@ -122,6 +128,7 @@ fn a_hard_link_without_its_file_is_refused_by_name() {
     fs::hard_link(folder.path().join("data/file0"), folder.path().join("data/other")).unwrap();
     let ended = stage(3, folder.path(), "data --to out/{rank} --want data/other --for 1").run();
     assert_refused(&ended, 3, &["rank 1", "data/other is a hard link to data/file0"]);
+    assert_only(&folder.path().join("out/1"), &[]);
 }
 
 #[test]
