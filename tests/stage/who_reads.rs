@@ -80,6 +80,32 @@ fn the_same_path_with_another_size_is_a_conflict_that_names_both_ranks() {
 }
 
 #[test]
+fn the_same_path_with_other_content_is_a_conflict_that_names_both_ranks_though_size_and_time_agree() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |path: &str| folder.path().join(path);
+    let mut contents = [(); 2].map(|()| noise(33, 300_000));
+    contents[1][200_000] ^= 1;
+    for (rank, content) in contents.iter().enumerate() {
+        fs::create_dir_all(at(&format!("of{rank}/data"))).unwrap();
+        let file = at(&format!("of{rank}/data/file"));
+        fs::write(&file, content).unwrap();
+        touch(&file, Duration::from_secs(1_000_000_000));
+    }
+    for wanting in ["", "--for 2", "--for 0", "--for 1,2", "--for 0,1"] {
+        let line = |of: &str| format!("{of}/data --to out/{{rank}} {wanting}");
+        let ended = stage(1, folder.path(), &line("of0")).and(1, &line("of1")).and(1, &line("nowhere")).run();
+        assert_refused(&ended, 7, &["data/file", "rank 0", "rank 1", "--from-ranks"]);
+        assert!(ended.took < Duration::from_secs(10), "{ended:#?}");
+        for rank in 0..3 {
+            // Who has finished before the other one had read its own has one of them.
+            let staged = fs::read(at(&format!("out/{rank}/data/file")));
+            assert!(staged.is_err() || contents.contains(&staged.unwrap()), "rank {rank}, {wanting}");
+            _ = fs::remove_dir_all(at(&format!("out/{rank}/data")));
+        }
+    }
+}
+
+#[test]
 fn what_nobody_can_read_ends_with_one_clear_sentence() {
     let folder = tempfile::tempdir().unwrap();
     let ended = stage(3, folder.path(), "nowhere --to out/{rank}").run();
