@@ -70,6 +70,29 @@ fn parts_of_a_tree_that_lie_on_different_ranks_are_put_together() {
 }
 
 #[test]
+fn small_files_of_one_folder_that_lie_on_different_ranks_reach_all() {
+    // Rank 0 has none, rank 1 two thirds, rank 2 the last two thirds; several of them go into a piece.
+    let folder = tempfile::tempdir().unwrap();
+    let at = |path: &str| folder.path().join(path);
+    for (of, has) in [("of1", [0, 1]), ("of2", [1, 2]), ("all", [0, 0])] {
+        fs::create_dir_all(at(of).join("data")).unwrap();
+        for number in (0..60).filter(|number| of == "all" || has.contains(&(number % 3))) {
+            let file = at(of).join(format!("data/{number}"));
+            fs::write(&file, noise(number, 1000 + 150 * number as usize)).unwrap();
+            touch(&file, Duration::from_secs(1_000_000_000 + number));
+        }
+        touch(&at(of).join("data"), Duration::from_secs(1_000_000_000));
+    }
+    stage(1, folder.path(), "nowhere/data --to out/{rank}")
+        .and(1, "of1/data --to out/{rank}")
+        .and(1, "of2/data --to out/{rank}")
+        .well();
+    for rank in 0..3 {
+        assert_alike(&at("all/data"), &at(&format!("out/{rank}/data")));
+    }
+}
+
+#[test]
 fn the_same_path_with_another_size_is_a_conflict_that_names_both_ranks() {
     let folder = plain(&[300_000]);
     fs::create_dir_all(folder.path().join("other/data")).unwrap();

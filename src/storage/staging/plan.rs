@@ -210,7 +210,8 @@ fn found_by_all(listings: &BTreeMap<u32, Listing>, piece_length: Option<u32>) ->
     let lists: Vec<(u32, &[Entry])> = lists.iter().map(|(view, entries)| (*view, &entries[..])).collect();
     let merged = Merged::of(&lists)
         .map_err(|conflict| Failure { kind: FailureKind::Integrity, reason: conflict.to_string() })?;
-    let manifest = Manifest::arrange(merged.entries.clone(), piece_length)
+    let manifest = merged
+        .arrange(piece_length)
         .map_err(|error| Failure { kind: FailureKind::Input, reason: error.to_string() })?;
     let readers = manifest.entries.iter().map(|entry| merged.readers(&entry.path).to_vec()).collect();
     Ok((manifest, readers))
