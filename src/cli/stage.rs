@@ -69,6 +69,9 @@ pub struct StageArgs {
     /// How the run ended, as JSON: the exit code that mpirun may hide
     #[arg(long, help_heading = TELLING, value_name = "FILE")]
     pub status: Option<PathBuf>,
+    /// What was put where, with the hashes of all pieces, for ./tema3 torrent verify to prove it again
+    #[arg(long, help_heading = TELLING, value_name = "FILE")]
+    pub receipt: Option<PathBuf>,
     /// Every step of each rank, a JSON line each
     #[arg(long, help_heading = TELLING, value_name = "DIR")]
     pub events: Option<PathBuf>,

@@ -17,6 +17,7 @@ mod naming;
 mod old_status;
 #[cfg(feature = "mpi")]
 mod outputs;
+mod pattern;
 mod replay;
 #[cfg(feature = "mpi")]
 mod slow_lines;

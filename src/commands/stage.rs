@@ -1,18 +1,20 @@
 //! `stage`: one rank's part in putting real files on every node of a job.
 
+mod receipt;
+mod wanted;
+
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use globset::{GlobBuilder, GlobMatcher};
-
+use self::receipt::{Told, Witness};
+use self::wanted::{Wanted, wishes};
 use super::catalog::refusal;
 use super::ending::Ending;
 use super::outputs::{Asked, Outputs};
-use super::slow_lines::unknown_rank;
 use super::{Exit, Launch, complain};
-use crate::cli::{PickingOrder, ProgressWhen, Ranks, StageArgs, SyncWhen};
+use crate::cli::{PickingOrder, ProgressWhen, StageArgs, SyncWhen};
 use crate::metainfo::Metainfo;
 use crate::net::mpi::{self, Options, World};
 use crate::net::shaping::Limits;
@@ -21,7 +23,7 @@ use crate::protocol::{
 };
 use crate::report::{Names, Observer, Observers, Progress, StagingText, SummaryText};
 use crate::storage::source::{Look, Roots, View};
-use crate::storage::staging::{Card, Known, Marker, Order, Staging, Wishes};
+use crate::storage::staging::{Card, Known, Marker, Order, Staging};
 use crate::storage::target::{Durable, Existing};
 
 const USAGE: &str = "usage: mpirun -np N ./tema3 stage SRC... --to DIR (./tema3 stage --help tells more)";
@@ -61,6 +63,7 @@ fn take_part(args: &StageArgs, wishes: Wanted, mut world: World) -> ! {
         events: args.events.as_deref(),
         summary: args.summary.as_deref(),
         status: args.status.as_deref(),
+        receipt: args.receipt.as_deref(),
         record: None,
     };
     let Outputs { writers, unwritable, .. } = Outputs::open(asked, rank, world.size(), &names);
@@ -70,7 +73,7 @@ fn take_part(args: &StageArgs, wishes: Wanted, mut world: World) -> ! {
     };
     let (catalog, order, marker) = match prepared {
         Ok(Prepared { order, card, marker }) => {
-            (Catalog { card: card.encode(), prospects: Prospects::Open, ..Catalog::default() }, order, marker)
+            (Catalog { card: fit(card).encode(), prospects: Prospects::Open, ..Catalog::default() }, order, marker)
         }
         Err((outcome, reason)) => (refusal(outcome, reason), idle(rank, &wishes), None),
     };
@@ -85,22 +88,30 @@ fn take_part(args: &StageArgs, wishes: Wanted, mut world: World) -> ! {
     let mut observers = observers(args);
     observers.add(writers);
     let mut ending = Ending::default();
+    let mut witness = Witness::default();
     let mut observer = |now, observed: &_| {
         ending.observe(observed);
+        witness.observe(now, observed);
         observers.observe(now, observed);
     };
+    let info_hash = order.known.as_ref().map(|known| known.info_hash);
     let mut depot = Staging::new(order, threads(world.local_ranks()));
-    if let Err(error) = world.drive(&mut Member::new(config, catalog), &mut depot, &mut observer, &options(args, rank))
-    {
+    let mut member = Member::new(config, catalog);
+    if let Err(error) = world.drive(&mut member, &mut depot, &mut observer, &options(args, rank)) {
         complain(error);
         world.abort(Outcome::Bug.code());
     }
     if let Some(Err(error)) = marker.map(|marker| marker.remove()) {
         log::warn!("the marker in the target stays: {error}");
     }
+    let legend = depot.legend();
     drop(depot);
-    let failures = observers.failures();
+    let mut failures = observers.failures();
     drop(observers);
+    if let Some(path) = &args.receipt {
+        let told = Told { member: &member, legend: &legend, wanted: &wishes, info_hash };
+        failures.extend(witness.write_receipt(path, told).err());
+    }
     let own = if failures.is_empty() { Outcome::Complete } else { Outcome::Disk };
     let code = ending.outcome().max(own).code();
     failures.iter().for_each(|failure| complain(format_args!("{failure}; hence exit code {code}")));
@@ -136,6 +147,7 @@ fn prepare(args: &StageArgs, wishes: &Wanted, rank: Rank) -> Result<Prepared, (O
         host: host.clone(),
         view: view.as_ref().map(|view| view.identity.to_string()),
         place: marker.as_ref().map(|marker| marker.word().to_owned()),
+        folder: target.as_deref().map(whole),
         free: 0,
     };
     let memory = usize::try_from(args.mem.0 / 8 * 3).unwrap_or(usize::MAX);
@@ -154,6 +166,17 @@ fn prepare(args: &StageArgs, wishes: &Wanted, rank: Rank) -> Result<Prepared, (O
         piece_length: args.piece_length.map(|length| length.0),
     };
     Ok(Prepared { order, card, marker })
+}
+
+/// The card as it may be: what is for people is left out where it is too long.
+fn fit(card: Card) -> Card {
+    if card.encode().len() <= Catalog::LONGEST_CARD { card } else { Card { folder: None, ..card } }
+}
+
+/// A path that says the same wherever it is read, for people.
+fn whole(path: &Path) -> String {
+    let whole = path.canonicalize().or_else(|_| std::path::absolute(path));
+    whole.unwrap_or_else(|_| path.to_owned()).to_string_lossy().into_owned()
 }
 
 /// The order of a rank that takes no part.
@@ -210,7 +233,8 @@ fn look_by_torrent(
     let roots = Roots::in_folder(from, &info.manifest);
     let paths: Vec<PathBuf> = roots.paths().map(Path::to_owned).collect();
     let view = look(&paths, rank)?.map(|view| View { roots, identity: view.identity });
-    let known = Known { manifest: Arc::new(info.manifest.clone()), hashes: info.piece_hashes.clone() };
+    let (manifest, hashes) = (Arc::new(info.manifest.clone()), info.piece_hashes.clone());
+    let known = Known { manifest, hashes, info_hash: metainfo.info_hash() };
     Ok((view, Some(known)))
 }
 
@@ -254,62 +278,6 @@ fn threads(local_ranks: u32) -> usize {
     const MOST: usize = 16;
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     (cores / local_ranks.max(1) as usize).clamp(1, MOST)
-}
-
-/// Who wants what, as the command line says it.
-#[derive(Clone, Debug)]
-struct Wanted {
-    rules: Arc<Vec<(Option<GlobMatcher>, Option<Ranks>)>>,
-}
-
-fn wishes(args: &StageArgs, ranks: u32) -> Result<Wanted, String> {
-    if let Some(wrong) = args.wanters.iter().chain(&args.from_ranks).find(|list| list.highest() >= ranks) {
-        return Err(format!("there is no rank {}: the job has {ranks}, from 0 on", wrong.highest()));
-    }
-    let limits = [
-        ("--limit-read", args.limit_read.highest()),
-        ("--limit-up", args.limit_up.highest()),
-        ("--limit-down", args.limit_down.highest()),
-        ("--latency", args.latency.highest()),
-    ];
-    if let Some(wrong) = unknown_rank(&limits, ranks) {
-        return Err(wrong);
-    }
-    let glob = |text: &String| {
-        let glob = GlobBuilder::new(text).literal_separator(true).build();
-        glob.map(|glob| glob.compile_matcher()).map_err(|error| format!("--want: {error}"))
-    };
-    let globs = args.want.iter().map(glob).collect::<Result<Vec<_>, _>>()?;
-    let rules = match (globs.len(), args.wanters.len()) {
-        (0, 0) => vec![(None, None)],
-        (0, _) => args.wanters.iter().map(|ranks| (None, Some(ranks.clone()))).collect(),
-        (_, 0) => globs.into_iter().map(|glob| (Some(glob), None)).collect(),
-        (wants, fors) if wants == fors => {
-            globs.into_iter().zip(&args.wanters).map(|(glob, ranks)| (Some(glob), Some(ranks.clone()))).collect()
-        }
-        (wants, fors) => {
-            return Err(format!("{wants} --want and {fors} --for: give each --want its own --for, or none"));
-        }
-    };
-    Ok(Wanted { rules: Arc::new(rules) })
-}
-
-impl Wanted {
-    /// Whether a rank wants anything at all.
-    fn anything(&self, rank: u32) -> bool {
-        self.rules.iter().any(|(_, ranks)| ranks.as_ref().is_none_or(|ranks| ranks.contain(rank)))
-    }
-
-    /// A file is wanted where a glob matches it, or a folder that it lies in.
-    fn wishes(&self) -> Wishes {
-        let rules = Arc::clone(&self.rules);
-        Wishes::new(move |rank, path| {
-            rules.iter().any(|(glob, ranks)| {
-                let for_rank = ranks.as_ref().is_none_or(|ranks| ranks.contain(rank));
-                for_rank && glob.as_ref().is_none_or(|glob| path.as_path().ancestors().any(|path| glob.is_match(path)))
-            })
-        })
-    }
 }
 
 fn policy(args: &StageArgs) -> Policy {

@@ -212,6 +212,7 @@ mod tests {
                 cards: vec![Card { rank: Rank(4), card: vec![1, 2] }],
             },
             Answer::Offered { torrent: Some(TorrentId(9)) },
+            Answer::Contradicted { publisher: Rank(3), piece: PieceIndex(8) },
             Answer::Wait,
             Answer::Noted,
             Answer::Unknown,

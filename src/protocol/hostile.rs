@@ -163,7 +163,7 @@ impl Liar {
     }
 
     fn answer(&mut self) -> Answer {
-        match self.dice.random_range(0..8) {
+        match self.dice.random_range(0..9) {
             0 => {
                 let cards = vec![Card { rank: self.rank(), card: self.about().card }];
                 Answer::Start { torrents: vec![Some(self.torrent()), None], cards }
@@ -174,6 +174,7 @@ impl Liar {
             4 => Answer::Joined { files: vec![self.described(), self.described()], swarm: self.swarm() },
             5 => Answer::Hashes { torrent: self.torrent(), first: PieceIndex(self.number()), hashes: self.hashes() },
             6 => Answer::Offered { torrent: self.chance(70).then(|| self.torrent()) },
+            7 => Answer::Contradicted { publisher: self.rank(), piece: PieceIndex(self.number()) },
             _ => Answer::Swarm(self.swarm()),
         }
     }

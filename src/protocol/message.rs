@@ -175,6 +175,14 @@ pub struct Publication {
     pub takers: Option<Vec<Rank>>,
 }
 
+impl Publication {
+    /// Whether its hashes are those of pieces that there are.
+    #[must_use]
+    pub fn is_within(&self) -> bool {
+        u64::from(self.first.0) + self.hashes.len() as u64 <= u64::from(self.layout.pieces)
+    }
+}
+
 /// What a publisher has of a torrent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Claim {
@@ -259,8 +267,11 @@ pub enum Answer {
     /// All have spoken: go. The numbers of the published files, in their order; none where a file is refused because
     /// another owner's hashes differ.
     Start { torrents: Vec<Option<TorrentId>>, cards: Vec<Card> },
-    /// The number of what was offered; none where it is refused because another owner's hashes differ.
+    /// The number of what was offered; none where it is refused because others' hashes contradicted each other before.
     Offered { torrent: Option<TorrentId> },
+    /// What was offered is refused: these are not the hashes that another owner published. Whose, and where they first
+    /// differ.
+    Contradicted { publisher: Rank, piece: PieceIndex },
     /// Heard, but not all have spoken: ask again.
     Wait,
     /// Heard.

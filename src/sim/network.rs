@@ -132,7 +132,7 @@ fn size_of_received(received: &[Received]) -> u64 {
 fn size_of_answer(answer: &Answer) -> u64 {
     match answer {
         Answer::Start { cards, .. } => 1 + cards.iter().map(|card| 3 + card.card.len() as u64).sum::<u64>(),
-        Answer::Offered { .. } => 5,
+        Answer::Offered { .. } | Answer::Contradicted { .. } => 5,
         Answer::Wait | Answer::Noted | Answer::Unheard | Answer::Unknown => 1,
         Answer::Joined { files, swarm } => {
             let files: usize = files

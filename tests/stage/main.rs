@@ -15,6 +15,7 @@ mod interrupted;
 mod job;
 mod one_place;
 mod program;
+mod receipt;
 mod trees;
 mod usage;
 mod who_reads;

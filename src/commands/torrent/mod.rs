@@ -2,6 +2,7 @@
 
 mod create;
 mod findings;
+mod receipts;
 mod show;
 mod verify;
 
@@ -19,6 +20,7 @@ use super::{Exit, complain};
 use crate::cli::{TorrentArgs, TorrentCommand};
 use crate::metainfo::{Manifest, Metainfo, MetainfoError, Node};
 use crate::protocol::Outcome;
+use crate::report::ReceiptError;
 use crate::storage::WalkError;
 
 /// Does what was asked for, and says why where it cannot.
@@ -49,6 +51,15 @@ enum Trouble {
     /// What is shared became something else while it was read.
     #[error("{}: it changed while it was read; try again when it rests", .0.display())]
     Changed(PathBuf),
+    /// It is a receipt of a staging, and a bad one.
+    #[error("{}: {error}", path.display())]
+    Receipt { path: PathBuf, error: ReceiptError },
+    /// A receipt names no place on this machine.
+    #[error("{}: nothing was put on this machine ({host}); say which folder to look at: torrent verify RECEIPT DIR", path.display())]
+    NotHere { path: PathBuf, host: String },
+    /// A `.torrent` does not say where its content lies.
+    #[error("a .torrent does not say where its content lies: give the folder, as in torrent verify FILE DIR")]
+    NoFolder,
     /// The `.torrent` would become a part of what it is of.
     #[error("{} lies in what is shared, and would change it: give another place with -o FILE", .0.display())]
     OutputWithin(PathBuf),
@@ -58,9 +69,11 @@ impl Trouble {
     fn exit(&self) -> Exit {
         match self {
             Self::Walk(WalkError::Io { .. }) | Self::Io { .. } => Exit::Ran(Outcome::Disk),
-            Self::Metainfo { .. } | Self::Walk(_) => Exit::Ran(Outcome::BadInput),
+            Self::Metainfo { .. } | Self::Walk(_) | Self::Receipt { .. } | Self::NotHere { .. } => {
+                Exit::Ran(Outcome::BadInput)
+            }
             Self::Changed(_) => Exit::Ran(Outcome::Integrity),
-            Self::OutputWithin(_) => Exit::Usage,
+            Self::OutputWithin(_) | Self::NoFolder => Exit::Usage,
         }
     }
 

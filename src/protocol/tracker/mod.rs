@@ -23,6 +23,7 @@ use super::{
     Answer, Body, Call, Change, Config, Decision, Ending, Event, Message, Node, Observed, Office, Outbox, Outcome,
     Prospects, Rank, Refusal, StopCause, TRACKER, Term, Time, Traffic,
 };
+use crate::metainfo::PieceHashes;
 
 /// Keeps, per torrent, the piece hashes and who holds which pieces.
 #[derive(Debug)]
@@ -122,6 +123,12 @@ impl Tracker {
     #[must_use]
     pub fn outcome(&self) -> Option<Outcome> {
         (self.phase == Phase::Left).then_some(self.outcome)
+    }
+
+    /// The hashes of a torrent, where all of them are known and its owners agree on them.
+    pub(super) fn hashes_of(&self, name: &str) -> Option<&PieceHashes> {
+        let (_, torrent) = self.register.find(name)?;
+        (torrent.is_whole() && !torrent.refused).then_some(&torrent.hashes)
     }
 
     /// Whether the run is over, though somebody may still have to hear it.

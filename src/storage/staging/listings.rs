@@ -69,10 +69,7 @@ impl Staging {
             }
             return;
         }
-        let takes_part = self.order.view.is_some() || self.order.target.is_some();
-        if !takes_part {
-            return self.offer_no_more();
-        }
+        // Whoever neither reads nor writes has to know the tree as well: it may be the one that tells how the run ends.
         let others = self.assembly.views.keys().filter(|&&view| view != me);
         let names: Vec<String> = others.map(|&view| name_of(view)).collect();
         self.say(OwnWord::Want(names));
@@ -112,7 +109,7 @@ impl Staging {
         let Some((&view, _)) = self.assembly.views.iter().find(|(_, ranks)| ranks.contains(&me)) else { return };
         let folio = Folio::of(bytes);
         let (layout, hashes) = (folio.layout(), folio.hashes().clone());
-        let takers = self.assembly.ranks().filter(|&rank| rank != me && self.assembly.takes_part(rank)).collect();
+        let takers = self.assembly.ranks().filter(|&rank| rank != me).collect();
         self.say(OwnWord::Offer(Offer { name: name_of(view), layout, hashes, takers }));
         self.listings.folios.insert(view, folio);
         self.listings.read.insert(view, listing);
@@ -157,6 +154,7 @@ impl Staging {
             let more = if more.is_empty() { String::new() } else { format!(" and {} files more", more.len()) };
             log::warn!("no rank can read {first}{more}; only who has it in the target already will have it");
         }
+        self.legend.learn_plan(&plan);
         self.plan = Some(plan);
         self.want_portions();
         self.become_origin();

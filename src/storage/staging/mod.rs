@@ -10,6 +10,7 @@ mod arriving;
 mod card;
 mod failing;
 mod folio;
+mod legend;
 mod listings;
 mod marker;
 mod order;
@@ -26,6 +27,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 pub use card::Card;
+pub use legend::Legend;
 pub use marker::Marker;
 pub use order::{Known, Order, Wishes};
 
@@ -53,6 +55,7 @@ pub struct Staging {
     torrents: HashMap<TorrentId, Part>,
     listings: Listings,
     plan: Option<Arc<Plan>>,
+    legend: Legend,
     origin: Option<Origin>,
     place: Option<Place>,
     arrivals: Arrivals,
@@ -85,6 +88,7 @@ impl Staging {
             torrents: HashMap::new(),
             listings: Listings::default(),
             plan: None,
+            legend: Legend::default(),
             origin: None,
             place: None,
             arrivals: Arrivals::default(),
@@ -92,6 +96,12 @@ impl Staging {
             failed: false,
             stopping: Arc::new(AtomicBool::new(false)),
         }
+    }
+
+    /// What is to be known of it for telling others how it goes. It fills while the run does.
+    #[must_use]
+    pub fn legend(&self) -> Legend {
+        self.legend.clone()
     }
 
     fn say(&mut self, word: OwnWord) {
@@ -206,6 +216,7 @@ impl Depot for Staging {
     fn convene(&mut self, cards: &[(u32, &[u8])]) {
         let cards = cards.iter().filter_map(|&(rank, card)| Some((rank, Card::decode(card)?)));
         self.assembly = Assembly::new(cards);
+        self.legend.learn_cards(self.assembly.cards());
         self.begin();
     }
 
@@ -217,6 +228,10 @@ impl Depot for Staging {
             self.all_offered = false;
             self.offer_no_more_if_done();
         }
+    }
+
+    fn contradict(&mut self, name: &str, rank: u32, piece: PieceIndex) {
+        self.differ(name, rank, piece);
     }
 
     fn settle(&mut self) {

@@ -5,7 +5,7 @@ use std::num::NonZero;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::metainfo::{Manifest, PieceHashes, TreePath};
+use crate::metainfo::{InfoHash, Manifest, PieceHashes, TreePath};
 use crate::storage::source::View;
 use crate::storage::target::{Durable, Existing};
 
@@ -45,6 +45,8 @@ pub struct Known {
     pub manifest: Arc<Manifest>,
     /// The SHA-1 of each piece.
     pub hashes: PieceHashes,
+    /// The name that the `.torrent` gives it.
+    pub info_hash: InfoHash,
 }
 
 /// Tells whether a rank wants what lies at a path. All ranks are told the same.

@@ -365,7 +365,7 @@ fn an_offer_of_one_whose_hashes_differ_is_refused_and_told_and_the_others_keep_w
     let (first, second, piece) = (Rank(1), Rank(3), PieceIndex(1));
     assert_eq!(stage.told(), [Observed::Conflict { name: "x".into(), first, second, piece, hashes }]);
     stage.repeats(3, Call::Offer { file: publication("x", &["a", "c"]) });
-    assert_eq!(stage.answers(3), [(2, Answer::Offered { torrent: None })]);
+    assert_eq!(stage.answers(3), [(2, Answer::Contradicted { publisher: first, piece })]);
     stage.repeats(3, Call::Offer { file: publication("x", &["a", "c"]) });
     assert_eq!(stage.told(), [], "once is enough");
     stage.call(2, Call::Join { since: 0, wanted: vec!["x".into()] });
