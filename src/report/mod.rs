@@ -23,7 +23,7 @@ mod whole_lines;
 pub use atomic_file::{is_special, try_place, write_atomically};
 pub use events::Events;
 pub use explain::Explain;
-pub use names::Names;
+pub use names::{Names, ranks};
 pub use progress::Progress;
 pub use receipt::{Receipt, ReceiptError, ReceiptNode, ReceiptOf, TreeError};
 pub use staging_text::StagingText;

@@ -13,7 +13,9 @@ mod interrupted;
 #[path = "../job/mod.rs"]
 #[allow(dead_code, reason = "these stories wait for what is written, not for what is said")]
 mod job;
+mod mounted;
 mod one_place;
+mod plan;
 mod program;
 mod receipt;
 mod trees;

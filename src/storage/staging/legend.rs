@@ -1,12 +1,13 @@
 //! What a staging is about, for those who tell of it: who is where, and what the swarm's torrents are parts of.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use super::card::Card;
 use super::plan::Plan;
 use super::portions::name_of;
 use crate::metainfo::{Manifest, PieceHashes, PieceIndex};
+use crate::storage::target::Prospect;
 
 /// A view of a [`Staging`](super::Staging) that fills while it runs, for whoever watches the swarm beside it.
 #[derive(Clone, Debug, Default)]
@@ -16,6 +17,7 @@ pub struct Legend(Arc<Known>);
 struct Known {
     cards: OnceLock<BTreeMap<u32, Card>>,
     plan: OnceLock<Arc<Plan>>,
+    prospects: Mutex<BTreeMap<u32, Prospect>>,
 }
 
 impl Legend {
@@ -26,6 +28,22 @@ impl Legend {
 
     pub(super) fn learn_plan(&self, plan: &Arc<Plan>) {
         let _ = self.0.plan.set(Arc::clone(plan));
+    }
+
+    pub(super) fn learn_prospect(&self, rank: u32, prospect: Prospect) {
+        self.0.prospects.lock().unwrap_or_else(PoisonError::into_inner).insert(rank, prospect);
+    }
+
+    /// What each rank that writes expects of its place, as far as it was asked.
+    #[must_use]
+    pub fn prospects(&self) -> BTreeMap<u32, Prospect> {
+        self.0.prospects.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The ranks that can read some of the tree.
+    #[must_use]
+    pub fn readers(&self) -> Vec<u32> {
+        self.cards().filter(|(_, card)| card.view.is_some()).map(|(rank, _)| rank).collect()
     }
 
     /// Who came, by rank.
