@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::dice::Dice;
 use super::{Hardware, Kind, Published, Scenario};
 use crate::fault::{Calamity, Faults, Mishap, Return, When};
-use crate::protocol::{Office, Patience, Picking, Policy, Rank, Sameness, Seeding, TRACKER, Time};
+use crate::protocol::{Office, Patience, Picking, Policy, Preference, Rank, Sameness, Seeding, TRACKER, Time};
 
 /// A seed, and what has been taken out of what follows from it. Written `SEED`, or `SEED/clients=3/pieces=5/without=drop`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -163,8 +163,19 @@ impl Case {
         let neighbours = dice.one_of(&[50, 50, 3]);
         let office = if dice.percent(30) { Office::Beside } else { Office::Apart };
         let sameness = if dice.percent(30) { Sameness::Copied } else { Sameness::Traded };
+        let preference = if dice.percent(30) { Preference::Takers } else { Preference::LeastLoaded };
         let window_bytes = Policy::assignment().window_bytes;
-        Policy { announce_every, window_pieces, window_bytes, picking, seeding, neighbours, office, sameness }
+        Policy {
+            announce_every,
+            window_pieces,
+            window_bytes,
+            picking,
+            seeding,
+            preference,
+            neighbours,
+            office,
+            sameness,
+        }
     }
 
     fn hardware(&self, clients: u32) -> Hardware {

@@ -100,7 +100,9 @@ fn a_file_that_differs_is_refused_by_name_and_replaced_by_force() {
     let ended = stage(3, folder.path(), LINE).run();
     assert_refused(&ended, 3, &["rank 2", "out/2/data/file1", "--force replaces"]);
     assert_eq!(fs::read(&spoilt).unwrap(), b"somebody's work");
-    assert_only(&folder.path().join("out/2"), &["data"]);
+    for rank in 1..3 {
+        assert_only(&folder.path().join(format!("out/{rank}")), &["data"]);
+    }
     stage(3, folder.path(), &format!("{LINE} --force")).well();
     assert_staged(folder.path());
 }

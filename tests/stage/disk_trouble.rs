@@ -50,6 +50,9 @@ fn a_target_that_is_read_only_is_told_by_name() {
     mounted.remount("ro");
     let ended = stage(3, folder.path(), "data --to out/{rank}").run();
     assert_refused(&ended, 6, &["out/1", "Read-only file system"]);
+    for rank in 0..3 {
+        assert_only(&folder.path().join(format!("out/{rank}")), &[]);
+    }
 }
 
 #[test]

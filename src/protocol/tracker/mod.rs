@@ -210,7 +210,7 @@ impl Tracker {
         if message.incarnation > client.incarnation {
             client.reborn(message.incarnation);
             self.register.forget(from);
-            self.journal.push(Change::Gone { rank: from });
+            self.tell_gone(from, out);
         } else if std::mem::take(&mut client.lost) {
             client.revivals += 1;
             out.tell(Observed::Recovered { rank: from });
@@ -247,6 +247,10 @@ impl Tracker {
             (Call::Publish { part, files, wanted, more, about }, _) => {
                 let client = self.roster.entry(from);
                 (client.intends, client.more, client.about) = (wanted, Some(more), about);
+                if client.about.prospects == Prospects::Reserve && self.roster.has_lost_since(0, from) {
+                    // It will hear of that, and then say again what it has to offer.
+                    self.roster.entry(from).about.prospects = Prospects::Open;
+                }
                 self.publish(now, from, sequence, repeat, (part, files, more), out);
             }
             (Call::Again, _) => {
@@ -258,13 +262,15 @@ impl Tracker {
             (Call::Abort { outcome, reason }, _) => self.abort(now, from, sequence, (outcome, reason), out),
             _ if !registered => self.answer(from, sequence, Answer::Unknown, out),
             (Call::Offer { file }, _) => self.offer(from, sequence, repeat, &file, out),
-            (Call::AllOffered, _) => {
-                self.roster.entry(from).about.prospects = Prospects::Reserve;
+            (Call::AllOffered { since }, _) => {
+                if !self.roster.has_lost_since(since, from) {
+                    self.roster.entry(from).about.prospects = Prospects::Reserve;
+                }
                 self.answer(from, sequence, Answer::Noted, out);
                 self.tell_attentive(out);
             }
             (Call::Await { since, wanted }, _) => self.wait(from, sequence, repeat, (since, wanted), out),
-            (Call::Join { wanted }, _) => self.join(from, sequence, &wanted, out),
+            (Call::Join { since, wanted }, _) => self.join(from, sequence, (since, &wanted), out),
             (Call::Hashes { torrent, first }, _) => self.hashes(from, sequence, torrent, first, out),
             (Call::Announce(report), _) => {
                 self.report(now, from, repeat, &report, out);
@@ -274,7 +280,10 @@ impl Tracker {
             }
             (Call::Completed { report, torrents, finished }, _) => {
                 self.report(now, from, repeat, &report, out);
-                self.completed(now, from, (&torrents, finished), out);
+                let reserve = self.roster.entry(from).about.prospects != Prospects::Final;
+                // It has not heard of somebody whose work it may have to do.
+                let unaware = reserve && self.roster.has_lost_since(report.since, from);
+                self.completed(now, from, (&torrents, finished.filter(|_| !unaware)), out);
                 let answer = match finished {
                     Some(_) => Answer::Noted,
                     None => Answer::Swarm(self.swarm(from, &report)),

@@ -232,6 +232,10 @@ impl Depot for Staging {
         }
     }
 
+    fn contradict(&mut self, name: &str, rank: u32, piece: PieceIndex) {
+        self.differ(name, rank, piece);
+    }
+
     fn settle(&mut self) {
         self.stopping.store(true, Ordering::Relaxed);
         self.suspend();

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::place::with_scratch;
-use super::portions::name_of;
+use super::portions::{name_of, number_of};
 use super::task::{Done, HashError};
 use super::{Purpose, Staging, Urgency};
 use crate::metainfo::{Layout, PieceHashes, PieceIndex};
@@ -27,6 +27,8 @@ pub(super) struct Origin {
     /// By portion that was begun: how many of its pieces are not hashed, or not in this rank's own target.
     left: BTreeMap<usize, usize>,
     offered: BTreeSet<usize>,
+    /// What this rank reads that is something else for others, by portion: none of these is put in place.
+    others_differ: BTreeMap<usize, BTreeMap<PieceIndex, PieceDigest>>,
     /// Since when there was no room for what is hashed ahead.
     full_since: Option<Instant>,
 }
@@ -43,7 +45,7 @@ impl Origin {
 
     /// The portions of which this rank's own target does not have all yet.
     pub(super) fn unfilled(&self) -> BTreeSet<usize> {
-        self.left.keys().chain(&self.queue).copied().collect()
+        self.left.keys().chain(&self.queue).chain(self.others_differ.keys()).copied().collect()
     }
 }
 
@@ -64,6 +66,7 @@ impl Staging {
             at_work: 0,
             left: BTreeMap::new(),
             offered: BTreeSet::new(),
+            others_differ: BTreeMap::new(),
             full_since: None,
         });
         self.take_on(queue);
@@ -137,7 +140,9 @@ impl Staging {
         let (portion, _) = plan.portions.place_of(piece);
         match result {
             Ok(Some(digest)) => {
-                let _ = plan.digests[piece.as_usize()].set(digest);
+                if plan.know(piece, digest).is_err() {
+                    origin.others_differ.entry(portion).or_default().insert(piece, digest);
+                }
                 let left = origin.left.entry(portion).or_insert(1);
                 *left -= 1;
                 if *left == 0 {
@@ -151,9 +156,7 @@ impl Staging {
             Err(HashError::Source(error)) => self.source_failed(&error),
             Err(HashError::Target(error)) => self.target_failed(&error),
             Err(HashError::Differs) => {
-                let names: Vec<String> =
-                    plan.map.spans(piece).map(|span| plan.manifest.entries[span.entry].path.to_string()).collect();
-                let reason = format!("{} is not what the .torrent says (piece {piece})", names.join(", "));
+                let reason = format!("{} is not what the .torrent says (piece {piece})", plan.paths(piece));
                 self.give_up(Failure { kind: FailureKind::Integrity, reason });
             }
         }
@@ -173,7 +176,9 @@ impl Staging {
         let Some(portion) = plan.portions.get(number).filter(|_| origin.offered.insert(number)) else { return };
         let mut hashes = PieceHashes::new();
         for piece in &portion.pieces {
-            let Some(digest) = plan.digests[piece.as_usize()].get() else { return };
+            // Where others have something else, the tracker is to hear of it.
+            let own = origin.others_differ.get(&number).and_then(|pieces| pieces.get(piece));
+            let Some(digest) = own.or_else(|| plan.digests[piece.as_usize()].get()) else { return };
             hashes.push(digest).expect("a SHA-1 is a legal hash");
         }
         let layout = Layout { pieces: portion.pieces.len() as u32, piece_length: plan.map.piece_length() };
@@ -189,6 +194,26 @@ impl Staging {
         };
         let (rank, host) = (self.order.rank, self.order.host.clone());
         self.give_up(Failure { kind, reason: format!("rank {rank} on {host}: {error}") });
+    }
+
+    /// Others have another hash for a piece that this rank has read. What it offers of that portion, or has offered, is refused.
+    pub(super) fn note_other_content(&mut self, portion: usize, piece: PieceIndex, own: PieceDigest) {
+        if let Some(origin) = &mut self.origin {
+            origin.others_differ.entry(portion).or_default().insert(piece, own);
+        }
+    }
+
+    /// What this rank reads under a name is not what another one does, first at this piece of what was offered.
+    pub(super) fn differ(&mut self, name: &str, rank: u32, piece: PieceIndex) {
+        let Some(plan) = self.plan.clone() else { return };
+        let of_tree = number_of(name).and_then(|portion| plan.piece(portion, piece));
+        let paths = of_tree.map(|piece| plan.paths(piece)).unwrap_or_else(|| name.to_owned());
+        let me = self.order.rank;
+        let reason = format!(
+            "{paths} is not the same on rank {rank} and on rank {me}, though size and time agree; make them the same, or let \
+             only one of them be read (--from-ranks)"
+        );
+        self.give_up(Failure { kind: FailureKind::Integrity, reason });
     }
 
     /// Something was sent: there may be room for what is hashed ahead.
@@ -266,7 +291,9 @@ impl Hash {
         if known && plan.digests[piece.as_usize()].get() != Some(&digest) {
             return Err(HashError::Differs);
         }
-        if let Some(target) = wanted {
+        // What others have otherwise is not put in place: the run is about to end.
+        let is_agreed = plan.digests[piece.as_usize()].get().is_none_or(|known| *known == digest);
+        if let Some(target) = wanted.filter(|_| is_agreed) {
             put(&supply, &target, piece, &digest, plan.map.content_length(piece))?;
         }
         Ok(Some(digest))

@@ -159,11 +159,12 @@ impl Staging {
         first: PieceIndex,
         hashes: &PieceHashes,
     ) {
-        let Some(plan) = &self.plan else { return };
+        let Some(plan) = self.plan.clone() else { return };
         for (piece, hash) in (first.0..).map(PieceIndex).zip(hashes.iter()) {
-            if let (Some(piece), Ok(digest)) = (plan.piece(portion, piece), hash.try_into()) {
-                // The first word counts; the tracker lets no other pass.
-                let _ = plan.digests[piece.as_usize()].set(digest);
+            if let (Some(piece), Ok(digest)) = (plan.piece(portion, piece), hash.try_into())
+                && let Err(own) = plan.know(piece, digest)
+            {
+                self.note_other_content(portion, piece, own);
             }
         }
         self.look_for(Hashes { torrent, portion, first, count: hashes.len() as u32 });

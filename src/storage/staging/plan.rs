@@ -151,6 +151,22 @@ impl Plan {
         self.portions.get(portion)?.pieces.get(piece.as_usize()).copied()
     }
 
+    /// What a piece's hash is.
+    ///
+    /// # Errors
+    /// Where it was said to be another before, which counts: that one.
+    pub(super) fn know(&self, piece: PieceIndex, digest: PieceDigest) -> Result<(), PieceDigest> {
+        let known = *self.digests[piece.as_usize()].get_or_init(|| digest);
+        if known == digest { Ok(()) } else { Err(known) }
+    }
+
+    /// The files of which a piece is made, as they are told.
+    pub(super) fn paths(&self, piece: PieceIndex) -> String {
+        let paths: Vec<String> =
+            self.map.spans(piece).map(|span| self.manifest.entries[span.entry].path.to_string()).collect();
+        paths.join(", ")
+    }
+
     /// Who offers a portion for a view: its ranks take turns.
     pub(super) fn origins(&self, rank: u32, view: u32, ranks: &[u32]) -> Vec<usize> {
         let of_view = |(_, portion): &(usize, &Portion)| portion.views.contains(&view);
@@ -194,7 +210,8 @@ fn found_by_all(listings: &BTreeMap<u32, Listing>, piece_length: Option<u32>) ->
     let lists: Vec<(u32, &[Entry])> = lists.iter().map(|(view, entries)| (*view, &entries[..])).collect();
     let merged = Merged::of(&lists)
         .map_err(|conflict| Failure { kind: FailureKind::Integrity, reason: conflict.to_string() })?;
-    let manifest = Manifest::arrange(merged.entries.clone(), piece_length)
+    let manifest = merged
+        .arrange(piece_length)
         .map_err(|error| Failure { kind: FailureKind::Input, reason: error.to_string() })?;
     let readers = manifest.entries.iter().map(|entry| merged.readers(&entry.path).to_vec()).collect();
     Ok((manifest, readers))
