@@ -24,9 +24,9 @@ use crate::net::shaping::Limits;
 use crate::protocol::{
     Catalog, Config, Incarnation, Member, Outcome, Patience, Picking, Policy, Prospects, Rank, TRACKER,
 };
-use crate::report::{Names, Observer, Observers, Progress, StagingText, SummaryText};
+use crate::report::{Goal, Names, Observer, Observers, StagingProgress, StagingText, SummaryText};
 use crate::storage::source::{Look, Roots, View};
-use crate::storage::staging::{Card, Known, Marker, Order, Purpose, Staging};
+use crate::storage::staging::{Card, Known, Legend, Marker, Order, Purpose, Staging};
 use crate::storage::target::{Durable, Existing};
 
 const USAGE: &str = "usage: mpirun -np N ./tema3 stage SRC... --to DIR (./tema3 stage --help tells more)";
@@ -88,7 +88,10 @@ fn take_part(args: &StageArgs, wishes: Wanted, mut world: World) -> ! {
         policy: policy(args),
         patience: Patience::job(),
     };
-    let mut observers = observers(args);
+    let info_hash = order.known.as_ref().map(|known| known.info_hash);
+    let mut depot = Staging::new(order, threads(world.local_ranks()));
+    let legend = depot.legend();
+    let mut observers = observers(args, &legend);
     observers.add(writers);
     let mut ending = Ending::default();
     let mut witness = Witness::default();
@@ -97,8 +100,6 @@ fn take_part(args: &StageArgs, wishes: Wanted, mut world: World) -> ! {
         witness.observe(now, observed);
         observers.observe(now, observed);
     };
-    let info_hash = order.known.as_ref().map(|known| known.info_hash);
-    let mut depot = Staging::new(order, threads(world.local_ranks()));
     let mut member = Member::new(config, catalog);
     if let Err(error) = world.drive(&mut member, &mut depot, &mut observer, &options(args, rank)) {
         complain(error);
@@ -107,7 +108,6 @@ fn take_part(args: &StageArgs, wishes: Wanted, mut world: World) -> ! {
     if let Some(Err(error)) = marker.map(|marker| marker.remove()) {
         log::warn!("the marker in the target stays: {error}");
     }
-    let legend = depot.legend();
     drop(depot);
     let mut failures = observers.failures();
     drop(observers);
@@ -324,15 +324,15 @@ fn options(args: &StageArgs, rank: Rank) -> Options {
 }
 
 /// Those who tell on the terminal what they see.
-fn observers(args: &StageArgs) -> Observers {
+fn observers(args: &StageArgs, legend: &Legend) -> Observers {
     let mut observers = Observers::new();
     if args.plan {
         observers.add(SummaryText::of_troubles(io::stderr()));
         return observers;
     }
     match args.progress {
-        ProgressWhen::Auto if !args.quiet => observers.add(Progress::on_terminal()),
-        ProgressWhen::Always => observers.add(Progress::in_any_case()),
+        ProgressWhen::Auto if !args.quiet => observers.add(StagingProgress::on_terminal(goals(legend))),
+        ProgressWhen::Always => observers.add(StagingProgress::in_any_case(goals(legend))),
         ProgressWhen::Auto | ProgressWhen::Never => {}
     }
     match args.quiet {
@@ -340,4 +340,15 @@ fn observers(args: &StageArgs) -> Observers {
         false => observers.add(StagingText::new(io::stdout())),
     }
     observers
+}
+
+/// What each rank that writes is to have in the end.
+fn goals(legend: &Legend) -> impl Fn() -> Option<Vec<Goal>> + 'static {
+    let legend = legend.clone();
+    move || {
+        let goals = legend.goals()?;
+        let host = |rank| legend.cards().find(|(other, _)| *other == rank).map(|(_, card)| card.host.clone());
+        let goal = |(rank, (pieces, bytes))| Goal { rank, host: host(rank).unwrap_or_default(), pieces, bytes };
+        Some(goals.into_iter().map(goal).collect())
+    }
 }

@@ -17,6 +17,7 @@ mod mounted;
 mod one_place;
 mod plan;
 mod program;
+mod progress;
 mod receipt;
 mod trees;
 mod usage;

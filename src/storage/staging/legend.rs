@@ -57,6 +57,22 @@ impl Legend {
         Some(&self.0.plan.get()?.manifest)
     }
 
+    /// How much each rank that writes is to have in the end, once the tree is known: pieces, and the bytes that travel of them.
+    #[must_use]
+    pub fn goals(&self) -> Option<BTreeMap<u32, (u64, u64)>> {
+        let plan = self.0.plan.get()?;
+        let mut goals = BTreeMap::new();
+        for (_, portion) in plan.portions.iter() {
+            let bytes: u64 = portion.pieces.iter().map(|&piece| u64::from(plan.map.content_length(piece))).sum();
+            for &rank in &portion.wanters {
+                let (pieces, all) = goals.entry(rank).or_default();
+                *pieces += portion.pieces.len() as u64;
+                *all += bytes;
+            }
+        }
+        Some(goals)
+    }
+
     /// The hashes of all pieces of the tree, put together from those of the torrents in which it was traded; nothing as
     /// long as one is missing.
     pub fn piece_hashes<'h>(&self, of: impl Fn(&str) -> Option<&'h PieceHashes>) -> Option<PieceHashes> {
