@@ -311,10 +311,14 @@ impl Download {
     pub(super) fn promises(&self, id: TorrentId, piece: PieceIndex, shared: &Shared) -> bool {
         match self.stage {
             Stage::Publishing | Stage::Joining => shared.holdings.of(id).is_none(),
-            Stage::Trading => self.torrents.get(&id).is_some_and(|torrent| {
-                let sane = torrent.state == State::Open && torrent.layout.contains(piece);
-                sane && torrent.taker(piece) == Some(shared.config.rank)
-            }),
+            Stage::Trading => match self.torrents.get(&id) {
+                Some(torrent) => {
+                    let sane = torrent.state == State::Open && torrent.layout.contains(piece);
+                    sane && torrent.taker(piece) == Some(shared.config.rank)
+                }
+                // The asker may have heard earlier of what has just been offered.
+                None => !self.coming.is_empty() && shared.holdings.of(id).is_none(),
+            },
             Stage::Finished | Stage::Stopped => false,
         }
     }

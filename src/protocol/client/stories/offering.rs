@@ -347,3 +347,25 @@ fn one_that_gives_up_says_so_for_all() {
     stage.hear(Event::GiveUp(Refusal { outcome: Outcome::Disk, reason: "full".into() }));
     assert_eq!(stage.called(), [(4, Call::Abort { outcome: Outcome::Disk, reason: "full".into() })]);
 }
+
+#[test]
+fn a_request_for_what_another_heard_earlier_to_be_offered_waits() {
+    let mut stage = Stage::waiting();
+    let sequence = stage.hear_out().last().unwrap().0;
+    let asked = |index| Slot::new(index, 1);
+    for index in [0, 1] {
+        let (slot, piece) = (asked(index), PieceIndex(index.into()));
+        let (torrent, manner, news) = (LATE, Manner::Willing, News::default());
+        stage.message(Rank(3), Body::Request { slot, torrent, piece, manner, news });
+    }
+    assert_eq!(stage.said(), [], "neither a piece nor a reject");
+    stage.answer(sequence, Answer::Joined { files: vec![known(LATE, &["c", "d"], &[2, 3])], swarm: seeded(&[LATE]) });
+    let said = stage.said();
+    let own = requests(&said).into_iter().find(|(from, ..)| *from == Rank(1)).unwrap();
+    let refused = |decision: &Decision| match decision {
+        Decision::Send { to: Rank(3), message: Message { body: Body::Reject { slot, .. }, .. } } => Some(*slot),
+        _ => None,
+    };
+    let others = asked(1 - own.2.0 as u16);
+    assert_eq!(said.iter().filter_map(refused).collect::<Vec<_>>(), [others], "it takes the other piece itself");
+}
