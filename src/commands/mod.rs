@@ -29,6 +29,7 @@ mod stage;
 mod stage;
 mod torrent;
 mod usage;
+mod wording;
 
 use std::ffi::OsString;
 use std::process::ExitCode;

@@ -1,5 +1,6 @@
 //! `stage`: one rank's part in putting real files on every node of a job.
 
+mod forecast;
 mod receipt;
 mod wanted;
 
@@ -8,11 +9,13 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use self::forecast::Forecast;
 use self::receipt::{Told, Witness};
 use self::wanted::{Wanted, wishes};
 use super::catalog::refusal;
 use super::ending::Ending;
 use super::outputs::{Asked, Outputs};
+use super::wording::say;
 use super::{Exit, Launch, complain};
 use crate::cli::{PickingOrder, ProgressWhen, StageArgs, SyncWhen};
 use crate::metainfo::Metainfo;
@@ -21,9 +24,9 @@ use crate::net::shaping::Limits;
 use crate::protocol::{
     Catalog, Config, Incarnation, Member, Outcome, Patience, Picking, Policy, Prospects, Rank, TRACKER,
 };
-use crate::report::{Names, Observer, Observers, Progress, StagingText, SummaryText};
+use crate::report::{Goal, Names, Observer, Observers, StagingProgress, StagingText, SummaryText};
 use crate::storage::source::{Look, Roots, View};
-use crate::storage::staging::{Card, Known, Marker, Order, Staging};
+use crate::storage::staging::{Card, Known, Legend, Marker, Order, Purpose, Staging};
 use crate::storage::target::{Durable, Existing};
 
 const USAGE: &str = "usage: mpirun -np N ./tema3 stage SRC... --to DIR (./tema3 stage --help tells more)";
@@ -85,7 +88,10 @@ fn take_part(args: &StageArgs, wishes: Wanted, mut world: World) -> ! {
         policy: policy(args),
         patience: Patience::job(),
     };
-    let mut observers = observers(args);
+    let info_hash = order.known.as_ref().map(|known| known.info_hash);
+    let mut depot = Staging::new(order, threads(world.local_ranks()));
+    let legend = depot.legend();
+    let mut observers = observers(args, &legend);
     observers.add(writers);
     let mut ending = Ending::default();
     let mut witness = Witness::default();
@@ -94,8 +100,6 @@ fn take_part(args: &StageArgs, wishes: Wanted, mut world: World) -> ! {
         witness.observe(now, observed);
         observers.observe(now, observed);
     };
-    let info_hash = order.known.as_ref().map(|known| known.info_hash);
-    let mut depot = Staging::new(order, threads(world.local_ranks()));
     let mut member = Member::new(config, catalog);
     if let Err(error) = world.drive(&mut member, &mut depot, &mut observer, &options(args, rank)) {
         complain(error);
@@ -104,13 +108,17 @@ fn take_part(args: &StageArgs, wishes: Wanted, mut world: World) -> ! {
     if let Some(Err(error)) = marker.map(|marker| marker.remove()) {
         log::warn!("the marker in the target stays: {error}");
     }
-    let legend = depot.legend();
     drop(depot);
     let mut failures = observers.failures();
     drop(observers);
     if let Some(path) = &args.receipt {
         let told = Told { member: &member, legend: &legend, wanted: &wishes, info_hash };
         failures.extend(witness.write_receipt(path, told).err());
+    }
+    if args.plan && ending.outcome() == Outcome::Complete && member.is_tracker() {
+        let forecast = Forecast::of(&legend);
+        say(&forecast);
+        failures.extend(forecast.lacks());
     }
     let own = if failures.is_empty() { Outcome::Complete } else { Outcome::Disk };
     let code = ending.outcome().max(own).code();
@@ -139,19 +147,19 @@ fn prepare(args: &StageArgs, wishes: &Wanted, rank: Rank) -> Result<Prepared, (O
     let marker = match &target {
         Some(folder) => {
             check_apart(folder, &args.to, view.as_ref())?;
-            Some(mark(folder)?)
+            Some(if args.plan { mark_above(folder)? } else { mark(folder)? })
         }
         None => None,
     };
     let card = Card {
         host: host.clone(),
         view: view.as_ref().map(|view| view.identity.to_string()),
-        place: marker.as_ref().map(|marker| marker.word().to_owned()),
+        place: marker.as_ref().map(|(_, word)| word.clone()),
         folder: target.as_deref().map(whole),
-        free: 0,
     };
     let memory = usize::try_from(args.mem.0 / 8 * 3).unwrap_or(usize::MAX);
     let order = Order {
+        purpose: if args.plan { Purpose::Forecast } else { Purpose::Stage },
         rank: rank.0,
         host,
         sources: if args.from.is_none() { args.sources.clone() } else { Vec::new() },
@@ -165,7 +173,7 @@ fn prepare(args: &StageArgs, wishes: &Wanted, rank: Rank) -> Result<Prepared, (O
         read_limit: args.limit_read.of(rank.0).and_then(|rate| rate.0.try_into().ok()),
         piece_length: args.piece_length.map(|length| length.0),
     };
-    Ok(Prepared { order, card, marker })
+    Ok(Prepared { order, card, marker: marker.map(|(marker, _)| marker) })
 }
 
 /// The card as it may be: what is for people is left out where it is too long.
@@ -182,6 +190,7 @@ fn whole(path: &Path) -> String {
 /// The order of a rank that takes no part.
 fn idle(rank: Rank, wishes: &Wanted) -> Order {
     Order {
+        purpose: Purpose::Stage,
         rank: rank.0,
         host: String::new(),
         sources: Vec::new(),
@@ -255,10 +264,25 @@ fn check_apart(folder: &Path, typed: &Path, view: Option<&View>) -> Result<(), (
 }
 
 /// Puts a mark into the target, so that ranks that share it find out.
-fn mark(folder: &Path) -> Result<Marker, (Outcome, String)> {
-    let disk = |error: io::Error| (Outcome::Disk, format!("{}: {error}", folder.display()));
-    fs::create_dir_all(folder).map_err(disk)?;
-    Marker::find_or_put(folder).map_err(disk)
+fn mark(folder: &Path) -> Result<(Marker, String), (Outcome, String)> {
+    fs::create_dir_all(folder).map_err(refused(folder))?;
+    let marker = Marker::find_or_put(folder).map_err(refused(folder))?;
+    let word = marker.word().to_owned();
+    Ok((marker, word))
+}
+
+/// The same where the target is not to be made: the mark is put into the nearest folder that is there.
+fn mark_above(folder: &Path) -> Result<(Marker, String), (Outcome, String)> {
+    let whole = std::path::absolute(folder).map_err(refused(folder))?;
+    let above = whole.ancestors().find(|above| above.exists()).unwrap_or(&whole);
+    let marker = Marker::find_or_put(above).map_err(refused(folder))?;
+    let rest = whole.strip_prefix(above).unwrap_or(Path::new(""));
+    let word = format!("{} {}", marker.word(), rest.display());
+    Ok((marker, word))
+}
+
+fn refused(folder: &Path) -> impl Fn(io::Error) -> (Outcome, String) {
+    move |error| (Outcome::Disk, format!("{}: {error}", folder.display()))
 }
 
 /// The target of a rank, with what stands in braces.
@@ -300,11 +324,15 @@ fn options(args: &StageArgs, rank: Rank) -> Options {
 }
 
 /// Those who tell on the terminal what they see.
-fn observers(args: &StageArgs) -> Observers {
+fn observers(args: &StageArgs, legend: &Legend) -> Observers {
     let mut observers = Observers::new();
+    if args.plan {
+        observers.add(SummaryText::of_troubles(io::stderr()));
+        return observers;
+    }
     match args.progress {
-        ProgressWhen::Auto if !args.quiet => observers.add(Progress::on_terminal()),
-        ProgressWhen::Always => observers.add(Progress::in_any_case()),
+        ProgressWhen::Auto if !args.quiet => observers.add(StagingProgress::on_terminal(goals(legend))),
+        ProgressWhen::Always => observers.add(StagingProgress::in_any_case(goals(legend))),
         ProgressWhen::Auto | ProgressWhen::Never => {}
     }
     match args.quiet {
@@ -312,4 +340,15 @@ fn observers(args: &StageArgs) -> Observers {
         false => observers.add(StagingText::new(io::stdout())),
     }
     observers
+}
+
+/// What each rank that writes is to have in the end.
+fn goals(legend: &Legend) -> impl Fn() -> Option<Vec<Goal>> + 'static {
+    let legend = legend.clone();
+    move || {
+        let goals = legend.goals()?;
+        let host = |rank| legend.cards().find(|(other, _)| *other == rank).map(|(_, card)| card.host.clone());
+        let goal = |(rank, (pieces, bytes))| Goal { rank, host: host(rank).unwrap_or_default(), pieces, bytes };
+        Some(goals.into_iter().map(goal).collect())
+    }
 }

@@ -6,19 +6,18 @@ mod receipts;
 mod show;
 mod verify;
 
-use std::fmt;
 use std::fs::File;
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::thread;
 
-use comfy_table::{CellAlignment, Table, presets};
-use indicatif::{HumanBytes, ProgressBar, ProgressStyle};
+use indicatif::{ProgressBar, ProgressStyle};
 
+use super::wording::{counted, entries_of, say, sized, table};
 use super::{Exit, complain};
 use crate::cli::{TorrentArgs, TorrentCommand};
-use crate::metainfo::{Manifest, Metainfo, MetainfoError, Node};
+use crate::metainfo::{Metainfo, MetainfoError};
 use crate::protocol::Outcome;
 use crate::report::ReceiptError;
 use crate::storage::WalkError;
@@ -108,43 +107,4 @@ fn hashing_bar(bytes: u64) -> ProgressBar {
     );
     let style = style.expect("the template is legal: it is a constant").progress_chars("=> ");
     ProgressBar::new(bytes).with_style(style)
-}
-
-/// Prints a text. Who reads it through `head` has closed the pipe before the end: what cannot be written is left out.
-fn say(text: impl fmt::Display) {
-    _ = writeln!(io::stdout(), "{text}");
-}
-
-/// `1 file`, `2 files`.
-fn counted(count: impl TryInto<u64>, what: &str) -> String {
-    match count.try_into() {
-        Ok(1) => format!("1 {what}"),
-        Ok(count) => format!("{count} {what}s"),
-        Err(_) => unreachable!("no count here has more than 64 bits"),
-    }
-}
-
-/// So many bytes, in the unit that suits.
-fn sized(bytes: u64) -> String {
-    HumanBytes(bytes).to_string().replace(".00 ", " ")
-}
-
-/// How many files and links a tree has.
-fn entries_of(manifest: &Manifest) -> String {
-    let count = |wanted: fn(&Node) -> bool| manifest.entries.iter().filter(|entry| wanted(&entry.node)).count();
-    let files = counted(count(|node| matches!(node, Node::File { .. })), "file");
-    match count(|node| matches!(node, Node::Symlink { .. })) {
-        0 => files,
-        links => format!("{files} and {}", counted(links, "symbolic link")),
-    }
-}
-
-/// A table without lines, of columns that are called and aligned like this.
-fn table<const N: usize>(columns: [(&str, CellAlignment); N]) -> Table {
-    let mut table = Table::new();
-    table.load_style(presets::NOTHING).set_header(columns.map(|(name, _)| name));
-    for (column, (_, alignment)) in table.column_iter_mut().zip(columns) {
-        column.set_padding((0, 2)).set_cell_alignment(alignment);
-    }
-    table
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::register::Published;
 use super::roster::{Presence, Starving};
-use super::{Phase, Repeat, Tracker};
+use super::{Phase, Progress, Repeat, Tracker};
 use crate::metainfo::{PieceIndex, TorrentId};
 use crate::protocol::{
     Answer, Change, Described, Ending, More, Need, Observed, Outbox, Outcome, Pieces, Publication, Rank, Received,
@@ -185,7 +185,9 @@ impl Tracker {
     /// Takes up what a client says of itself and of others.
     pub(super) fn report(&mut self, now: Time, from: Rank, repeat: Repeat, report: &Report, out: &mut Outbox) {
         let news = self.take_up(from, repeat, &report.received);
-        out.tell(Observed::Progress { done: self.progress.done, wanted: self.progress.wanted });
+        let held = self.roster.get(from).map_or(0, |client| client.counts.had + client.counts.got);
+        let Progress { done, wanted } = self.progress;
+        out.tell(Observed::Progress { done, wanted, client: from, held });
         for &suspect in &report.suspects {
             self.ping_if_silent(now, suspect, out);
         }

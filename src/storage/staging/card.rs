@@ -15,8 +15,6 @@ pub struct Card {
     pub place: Option<String>,
     /// That place as a path, for people.
     pub folder: Option<String>,
-    /// The bytes that are free there.
-    pub free: u64,
 }
 
 impl Card {

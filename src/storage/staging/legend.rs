@@ -1,12 +1,13 @@
 //! What a staging is about, for those who tell of it: who is where, and what the swarm's torrents are parts of.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use super::card::Card;
 use super::plan::Plan;
 use super::portions::name_of;
 use crate::metainfo::{Manifest, PieceHashes, PieceIndex};
+use crate::storage::target::Prospect;
 
 /// A view of a [`Staging`](super::Staging) that fills while it runs, for whoever watches the swarm beside it.
 #[derive(Clone, Debug, Default)]
@@ -16,6 +17,7 @@ pub struct Legend(Arc<Known>);
 struct Known {
     cards: OnceLock<BTreeMap<u32, Card>>,
     plan: OnceLock<Arc<Plan>>,
+    prospects: Mutex<BTreeMap<u32, Prospect>>,
 }
 
 impl Legend {
@@ -28,6 +30,22 @@ impl Legend {
         let _ = self.0.plan.set(Arc::clone(plan));
     }
 
+    pub(super) fn learn_prospect(&self, rank: u32, prospect: Prospect) {
+        self.0.prospects.lock().unwrap_or_else(PoisonError::into_inner).insert(rank, prospect);
+    }
+
+    /// What each rank that writes expects of its place, as far as it was asked.
+    #[must_use]
+    pub fn prospects(&self) -> BTreeMap<u32, Prospect> {
+        self.0.prospects.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The ranks that can read some of the tree.
+    #[must_use]
+    pub fn readers(&self) -> Vec<u32> {
+        self.cards().filter(|(_, card)| card.view.is_some()).map(|(rank, _)| rank).collect()
+    }
+
     /// Who came, by rank.
     pub fn cards(&self) -> impl Iterator<Item = (u32, &Card)> {
         self.0.cards.get().into_iter().flatten().map(|(&rank, card)| (rank, card))
@@ -37,6 +55,22 @@ impl Legend {
     #[must_use]
     pub fn manifest(&self) -> Option<&Manifest> {
         Some(&self.0.plan.get()?.manifest)
+    }
+
+    /// How much each rank that writes is to have in the end, once the tree is known: pieces, and the bytes that travel of them.
+    #[must_use]
+    pub fn goals(&self) -> Option<BTreeMap<u32, (u64, u64)>> {
+        let plan = self.0.plan.get()?;
+        let mut goals = BTreeMap::new();
+        for (_, portion) in plan.portions.iter() {
+            let bytes: u64 = portion.pieces.iter().map(|&piece| u64::from(plan.map.content_length(piece))).sum();
+            for &rank in &portion.wanters {
+                let (pieces, all) = goals.entry(rank).or_default();
+                *pieces += portion.pieces.len() as u64;
+                *all += bytes;
+            }
+        }
+        Some(goals)
     }
 
     /// The hashes of all pieces of the tree, put together from those of the torrents in which it was traded; nothing as

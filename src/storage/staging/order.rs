@@ -12,6 +12,8 @@ use crate::storage::target::{Durable, Existing};
 /// What is staged, from where and to where, as one rank sees it.
 #[derive(Debug)]
 pub struct Order {
+    /// What all of this is for.
+    pub purpose: Purpose,
     /// This rank.
     pub rank: u32,
     /// The name of its machine.
@@ -36,6 +38,15 @@ pub struct Order {
     pub read_limit: Option<NonZero<u64>>,
     /// The piece length, where it is not left to the size of the tree.
     pub piece_length: Option<u32>,
+}
+
+/// What a staging is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// To put the tree in place.
+    Stage,
+    /// To tell what that would come to, and to change nothing.
+    Forecast,
 }
 
 /// A tree that is known from its `.torrent`.

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
+use super::order::Order;
 use super::plan::Plan;
 use super::portions::name_of;
 use super::task::{Done, Opened};
@@ -104,13 +105,7 @@ impl Staging {
         let stopping = Arc::clone(&self.stopping);
         let sharers = self.assembly.sharers(order.rank);
         self.workers.submit(Urgency::Now, move || {
-            let entries = plan.manifest.entries.iter().enumerate();
-            let wants = |entry: &Entry| {
-                // A pad has no place on a disk, nor has the folder that its name seems to lie in.
-                !matches!(entry.node, Node::Pad { .. })
-                    && sharers.iter().any(|&rank| order.wishes.of(rank, &entry.path))
-            };
-            let wanted: BTreeSet<usize> = entries.filter(|(_, entry)| wants(entry)).map(|(at, _)| at).collect();
+            let wanted = wanted_by(&plan, &order, &sharers);
             let options = TargetOptions {
                 existing: order.existing,
                 durable: order.durable,
@@ -363,6 +358,16 @@ impl Staging {
             log::warn!("what was received is kept, but not noted: {error}");
         }
     }
+}
+
+/// What some ranks want to have at their place, as places in the manifest.
+pub(super) fn wanted_by(plan: &Plan, order: &Order, ranks: &BTreeSet<u32>) -> BTreeSet<usize> {
+    let wants = |entry: &Entry| {
+        // A pad has no place on a disk, nor has the folder that its name seems to lie in.
+        !matches!(entry.node, Node::Pad { .. }) && ranks.iter().any(|&rank| order.wishes.of(rank, &entry.path))
+    };
+    let entries = plan.manifest.entries.iter().enumerate();
+    entries.filter(|(_, entry)| wants(entry)).map(|(at, _)| at).collect()
 }
 
 /// Takes the place, and waits where another job has it.
