@@ -21,7 +21,7 @@ use crate::protocol::{
 };
 use crate::report::{Names, Observer, Observers, Progress, StagingText, SummaryText};
 use crate::storage::source::{Look, Roots, View};
-use crate::storage::staging::{Card, Known, Marker, Order, Staging, Wishes};
+use crate::storage::staging::{Card, Known, Marker, Order, Staging, Wishes, piece_length_at};
 use crate::storage::target::{Durable, Existing};
 
 const USAGE: &str = "usage: mpirun -np N ./tema3 stage SRC... --to DIR (./tema3 stage --help tells more)";
@@ -132,10 +132,14 @@ fn prepare(args: &StageArgs, wishes: &Wanted, rank: Rank) -> Result<Prepared, (O
         }
         None => None,
     };
+    // Else the user or the .torrent has decided how long pieces are.
+    let is_open = args.piece_length.is_none() && args.from.is_none();
+    let earlier = target.as_deref().filter(|_| is_open).and_then(|folder| piece_length_at(folder, &args.sources));
     let card = Card {
         host: host.clone(),
         view: view.as_ref().map(|view| view.identity.to_string()),
         place: marker.as_ref().map(|marker| marker.word().to_owned()),
+        piece_length: earlier,
         free: 0,
     };
     let memory = usize::try_from(args.mem.0 / 8 * 3).unwrap_or(usize::MAX);

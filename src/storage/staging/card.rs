@@ -13,6 +13,8 @@ pub struct Card {
     pub view: Option<String>,
     /// What tells whether another rank writes to the same place; none where this one writes nothing.
     pub place: Option<String>,
+    /// How long pieces are to be that suit what lies there already, where something does.
+    pub piece_length: Option<u32>,
     /// The bytes that are free there.
     pub free: u64,
 }
@@ -62,6 +64,10 @@ impl Assembly {
     /// All ranks that came.
     pub(super) fn ranks(&self) -> impl Iterator<Item = u32> {
         self.cards.keys().copied()
+    }
+
+    pub(super) fn cards(&self) -> &BTreeMap<u32, Card> {
+        &self.cards
     }
 
     /// Whether a rank reads or writes anything.

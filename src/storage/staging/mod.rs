@@ -10,6 +10,7 @@ mod arriving;
 mod card;
 mod failing;
 mod folio;
+mod forerunner;
 mod listings;
 mod marker;
 mod order;
@@ -26,6 +27,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 pub use card::Card;
+pub use forerunner::piece_length_at;
 pub use marker::Marker;
 pub use order::{Known, Order, Wishes};
 
