@@ -225,6 +225,8 @@ impl Depot for Staging {
     }
 
     fn succeed(&mut self, rank: u32) {
+        // That all was offered was true before this.
+        self.words.retain(|word| !matches!(word, Word::Own(OwnWord::AllOffered)));
         if self.gone.insert(rank) {
             self.take_over_from(rank);
         } else {
