@@ -27,7 +27,7 @@ use crate::protocol::{
 };
 use crate::report::{Goal, Line, Names, Observer, Observers, Staged, StagingProgress, StagingText, SummaryText};
 use crate::storage::source::{Look, Roots, View};
-use crate::storage::staging::{Card, Known, Legend, Marker, Order, Purpose, Staging};
+use crate::storage::staging::{Card, Known, Legend, Marker, Order, Purpose, Staging, piece_length_at};
 use crate::storage::target::{Durable, Existing};
 
 const USAGE: &str = "usage: mpirun -np N ./tema3 stage SRC... --to DIR (./tema3 stage --help tells more)";
@@ -152,11 +152,15 @@ fn prepare(args: &StageArgs, wishes: &Wanted, rank: Rank) -> Result<Prepared, (O
         }
         None => None,
     };
+    // Else the user or the .torrent has decided how long pieces are.
+    let is_open = args.piece_length.is_none() && args.from.is_none();
+    let earlier = target.as_deref().filter(|_| is_open).and_then(|folder| piece_length_at(folder, &args.sources));
     let card = Card {
         host: host.clone(),
         view: view.as_ref().map(|view| view.identity.to_string()),
         place: marker.as_ref().map(|(_, word)| word.clone()),
         folder: target.as_deref().map(whole),
+        piece_length: earlier,
     };
     let memory = usize::try_from(args.mem.0 / 8 * 3).unwrap_or(usize::MAX);
     let order = Order {

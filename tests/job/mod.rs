@@ -71,6 +71,14 @@ impl Running {
         processes::send(signal, &self.child.id().to_string());
     }
 
+    /// Sends a signal to the process that is this rank.
+    #[allow(dead_code, reason = "not all tests that start mpirun kill a rank")]
+    pub(crate) fn signal_rank(&self, rank: u32, signal: &str) {
+        let processes = processes::of_rank(&self.mark, rank);
+        let [process] = processes[..] else { panic!("rank {rank} is {processes:?} of {}", self.command) };
+        processes::send(signal, &process.to_string());
+    }
+
     /// Waits for its end. Panics where that does not come in time, or processes are left behind.
     pub(crate) fn end(mut self) -> Ended {
         let code = processes::wait(&mut self.child, self.begun + DEADLINE);

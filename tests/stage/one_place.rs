@@ -3,6 +3,7 @@
 use std::fs;
 
 use super::compared::{assert_alike, assert_only};
+use super::interrupted::until_written;
 use super::program::stage;
 use super::trees::{everything, plain};
 
@@ -24,6 +25,27 @@ fn a_place_is_the_same_by_whichever_path_it_is_reached() {
     stage(1, folder.path(), &line("real")).and(1, &line("link")).and(1, &line("real/../real")).well();
     assert_alike(&at("data"), &at("real/data"));
     assert_only(&at("real"), &["data"]);
+}
+
+#[test]
+fn who_stands_by_takes_over_where_the_writer_is_killed() {
+    let folder = plain(&[1 << 20, 3 << 20]);
+    let line = "data --from-ranks 0 --for 1-3 --piece-length 16K --limit-read 1M --status status --to";
+    let job = stage(1, folder.path(), &format!("{line} unused"))
+        .and(2, &format!("{line} shared"))
+        .and(1, &format!("{line} own"));
+    let Some(job) = job.surviving() else { return };
+    let job = job.start();
+    until_written(&folder.path().join("shared/.data.tema3/tree/data"), 64);
+    job.signal_rank(1, "-KILL");
+    let ended = job.end();
+    for place in ["shared", "own"] {
+        assert_alike(&folder.path().join("data"), &folder.path().join(place).join("data"));
+        assert_only(&folder.path().join(place), &["data"]);
+    }
+    // mpirun says 0 in any case.
+    let status = fs::read_to_string(folder.path().join("status")).unwrap();
+    assert!(status.contains("\"code\":8"), "{status}: {ended:#?}");
 }
 
 #[test]

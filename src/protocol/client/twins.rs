@@ -134,7 +134,7 @@ impl Download {
     pub(super) fn turn_to_other_twins(&mut self, shared: &Shared) -> bool {
         let vain = self.twins.followers.keys().filter(|&&first| !self.is_given(first, shared));
         let vain: Vec<Piece> = vain.copied().collect();
-        vain.into_iter().fold(false, |any, first| self.turn_to_another_twin(first, shared) || any)
+        vain.into_iter().filter(|&first| self.turn_to_another_twin(first, shared)).count() > 0
     }
 
     /// A piece was asked for in vain. Of those that wait for it, one is asked for too that somebody gives, and the others

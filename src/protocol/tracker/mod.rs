@@ -286,7 +286,8 @@ impl Tracker {
                 self.completed(now, from, (&torrents, finished.filter(|_| !unaware)), out);
                 let answer = match finished {
                     Some(_) => Answer::Noted,
-                    None => Answer::Swarm(self.swarm(from, &report)),
+                    // Not which of its suspects are gone: it would begin anew to do their work, and complete it anew.
+                    None => Answer::Swarm(self.changes(from, report.since, report.need)),
                 };
                 self.answer(from, sequence, answer, out);
                 self.end_if_done(now, out);

@@ -104,4 +104,8 @@ fn who_reports_a_suspect_that_is_gone_is_told_so_each_time() {
         assert_eq!(changes.last(), Some(&Change::Gone { rank: Rank(3) }));
         assert!(!changes.contains(&Change::Gone { rank: Rank(1) }));
     }
+    let (since, suspects) = (stage.tracker.journal.version(), vec![Rank(3)]);
+    let report = Report { since, suspects, ..Report::default() };
+    stage.call(2, Call::Completed { report, torrents: vec![], finished: None });
+    assert_eq!(swarm(stage.sent(2)).changes, [], "its answer would make it begin anew what it completes");
 }

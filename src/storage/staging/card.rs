@@ -15,6 +15,8 @@ pub struct Card {
     pub place: Option<String>,
     /// That place as a path, for people.
     pub folder: Option<String>,
+    /// How long pieces are to be that suit what lies there already, where something does.
+    pub piece_length: Option<u32>,
 }
 
 impl Card {

@@ -11,6 +11,7 @@ mod card;
 mod failing;
 mod folio;
 mod forecast;
+mod forerunner;
 mod legend;
 mod listings;
 mod marker;
@@ -28,6 +29,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 pub use card::Card;
+pub use forerunner::piece_length_at;
 pub use legend::Legend;
 pub use marker::Marker;
 pub use order::{Known, Order, Purpose, Wishes};

@@ -29,7 +29,9 @@ pub(super) struct Origin {
     offered: BTreeSet<usize>,
     /// What this rank reads that is something else for others, by portion: none of these is put in place.
     others_differ: BTreeMap<usize, BTreeMap<PieceIndex, PieceDigest>>,
-    /// Since when there was no room for what is hashed ahead.
+    /// Whether there was no room for what is hashed ahead.
+    is_full: bool,
+    /// Since when that was so for the first time after something was sent.
     full_since: Option<Instant>,
 }
 
@@ -67,6 +69,7 @@ impl Staging {
             left: BTreeMap::new(),
             offered: BTreeSet::new(),
             others_differ: BTreeMap::new(),
+            is_full: false,
             full_since: None,
         });
         self.take_on(queue);
@@ -103,12 +106,13 @@ impl Staging {
         if self.place.is_some() && target.is_none() || self.failed {
             return false;
         }
-        if let Some(since) = origin.full_since {
-            if since.elapsed() < Origin::PATIENCE {
+        if origin.is_full {
+            if origin.full_since.is_some_and(|since| since.elapsed() < Origin::PATIENCE) {
                 return false;
             }
+            // All others have it already, it seems: until somebody asks again there is no need to wait for that once more.
             origin.supply.let_go_oldest();
-            origin.full_since = None;
+            origin.is_full = false;
         }
         let most = self.workers.threads() * Origin::AHEAD;
         let mut any = false;
@@ -151,6 +155,7 @@ impl Staging {
             }
             Ok(None) => {
                 origin.pieces.push_front(piece);
+                origin.is_full = true;
                 origin.full_since.get_or_insert_with(Instant::now);
             }
             Err(HashError::Source(error)) => self.source_failed(&error),
@@ -219,7 +224,7 @@ impl Staging {
     /// Something was sent: there may be room for what is hashed ahead.
     pub(super) fn room_again(&mut self) {
         if let Some(origin) = &mut self.origin {
-            origin.full_since = None;
+            (origin.is_full, origin.full_since) = (false, None);
         }
     }
 

@@ -124,7 +124,7 @@ impl Plan {
                 }
                 (manifest.clone(), readers_of_given(manifest, listings))
             }
-            _ => found_by_all(listings, order.piece_length)?,
+            _ => found_by_all(listings, assembly, order.piece_length)?,
         };
         let map = manifest.piece_map();
         nobody_lacks(&order.sources, &manifest)?;
@@ -201,7 +201,11 @@ fn readers_of_given(manifest: &Manifest, listings: &BTreeMap<u32, Listing>) -> R
     (0..manifest.entries.len()).map(readers).collect()
 }
 
-fn found_by_all(listings: &BTreeMap<u32, Listing>, piece_length: Option<u32>) -> Result<(Manifest, Readers), Failure> {
+fn found_by_all(
+    listings: &BTreeMap<u32, Listing>,
+    assembly: &Assembly,
+    piece_length: Option<u32>,
+) -> Result<(Manifest, Readers), Failure> {
     let entries = |listing: &Listing| -> Vec<Entry> {
         let all = listing.manifest.entries.iter();
         all.filter(|entry| !matches!(entry.node, Node::Pad { .. })).cloned().collect()
@@ -210,9 +214,15 @@ fn found_by_all(listings: &BTreeMap<u32, Listing>, piece_length: Option<u32>) ->
     let lists: Vec<(u32, &[Entry])> = lists.iter().map(|(view, entries)| (*view, &entries[..])).collect();
     let merged = Merged::of(&lists)
         .map_err(|conflict| Failure { kind: FailureKind::Integrity, reason: conflict.to_string() })?;
-    let manifest = merged
-        .arrange(piece_length)
-        .map_err(|error| Failure { kind: FailureKind::Input, reason: error.to_string() })?;
+    let arrange = |piece_length| {
+        let arranged = merged.arrange(piece_length);
+        arranged.map_err(|error| Failure { kind: FailureKind::Input, reason: error.to_string() })
+    };
+    let mut manifest = arrange(piece_length)?;
+    let as_earlier = assembly.piece_length(manifest.piece_length);
+    if piece_length.is_none() && as_earlier != manifest.piece_length {
+        manifest = arrange(Some(as_earlier))?;
+    }
     let readers = manifest.entries.iter().map(|entry| merged.readers(&entry.path).to_vec()).collect();
     Ok((manifest, readers))
 }

@@ -316,28 +316,31 @@ fn what_nobody_owned_and_it_comes_to_own_itself_it_does_not_lack() {
 
 #[test]
 fn what_it_was_about_to_say_of_its_end_it_does_not_say_once_it_hears_who_is_gone() {
-    let mut stage = Stage::owning(open(&["file"]));
-    stage.start();
-    stage.answer(2, Answer::Joined { files: vec![known(FILE, &["a", "b", "c"], &[])], swarm: seeded(&[FILE]) });
-    for (seed, slot, _) in requests(&stage.said()) {
-        stage.hear(Event::Piece { from: seed, slot, arrival: Arrival::Verified });
+    for lines in [&["a", "b"][..], &["a", "b", "c"]] {
+        let mut stage = Stage::owning(open(&["file"]));
+        stage.start();
+        stage.answer(2, Answer::Joined { files: vec![known(FILE, lines, &[])], swarm: seeded(&[FILE]) });
+        for (seed, slot, _) in requests(&stage.said()) {
+            stage.hear(Event::Piece { from: seed, slot, arrival: Arrival::Verified });
+        }
+        let said = stage.called();
+        let [(first, Call::Announce(_))] = said[..] else { panic!("{said:?}") };
+        // Behind the next announcement wait that it was all, and that it has finished.
+        stage.hear(Event::AllOffered);
+        stage.hear(Event::Closed { torrent: FILE });
+        stage.answer(first, Answer::Swarm(rank_1_is_gone()));
+        // While the announcement is still out, it comes to own what it was to offer in the place of rank 1.
+        stage.hear(owned("x", &["c"]));
+        stage.hear(Event::AllOffered);
+        let of_the_end = |(_, call): &(u32, Call)| {
+            matches!(call, Call::AllOffered { .. } | Call::Completed { finished: Some(_), .. })
+        };
+        let said = stage.hear_out();
+        let Some(&(sequence, Call::Offer { .. })) = said.last() else { panic!("{said:?}") };
+        assert!(!said.iter().any(of_the_end), "{said:?}");
+        stage.answer(sequence, Answer::Offered { torrent: Some(LATE) });
+        assert_eq!(stage.hear_out().iter().filter(|said| of_the_end(said)).count(), 2);
     }
-    let said = stage.called();
-    let [(first, Call::Announce(_))] = said[..] else { panic!("{said:?}") };
-    // Behind the next announcement wait that it was all, and that it has finished.
-    stage.hear(Event::AllOffered);
-    stage.hear(Event::Closed { torrent: FILE });
-    stage.answer(first, Answer::Swarm(rank_1_is_gone()));
-    // While the announcement is still out, it comes to own what it was to offer in the place of rank 1.
-    stage.hear(owned("x", &["c"]));
-    stage.hear(Event::AllOffered);
-    let of_the_end =
-        |(_, call): &(u32, Call)| matches!(call, Call::AllOffered { .. } | Call::Completed { finished: Some(_), .. });
-    let said = stage.hear_out();
-    let Some(&(sequence, Call::Offer { .. })) = said.last() else { panic!("{said:?}") };
-    assert!(!said.iter().any(of_the_end), "{said:?}");
-    stage.answer(sequence, Answer::Offered { torrent: Some(LATE) });
-    assert_eq!(stage.hear_out().iter().filter(|said| of_the_end(said)).count(), 2);
 }
 
 #[test]
