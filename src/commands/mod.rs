@@ -41,13 +41,13 @@ pub use exit::Exit;
 use exit::complain;
 pub use launch::Launch;
 
-use crate::cli::{Cli, Command};
+use crate::cli::{self, Cli, Command};
 use crate::protocol::Outcome;
 
 /// Does what these words ask for; the first is the program's own name.
 pub fn run(words: impl IntoIterator<Item = OsString>) -> ExitCode {
     let launch = Launch::from_environment();
-    let words: Vec<_> = words.into_iter().collect();
+    let words = cli::in_order(words.into_iter().collect());
     old_status::remove(&words);
     let exit = match Cli::try_parse_from(&words) {
         Ok(cli) => {

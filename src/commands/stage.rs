@@ -4,6 +4,7 @@ mod forecast;
 mod receipt;
 mod wanted;
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -18,13 +19,13 @@ use super::outputs::{Asked, Outputs};
 use super::wording::say;
 use super::{Exit, Launch, complain};
 use crate::cli::{PickingOrder, ProgressWhen, StageArgs, SyncWhen};
-use crate::metainfo::Metainfo;
+use crate::metainfo::{Manifest, Metainfo};
 use crate::net::mpi::{self, Options, World};
 use crate::net::shaping::Limits;
 use crate::protocol::{
     Catalog, Config, Incarnation, Member, Outcome, Patience, Picking, Policy, Prospects, Rank, TRACKER,
 };
-use crate::report::{Goal, Names, Observer, Observers, StagingProgress, StagingText, SummaryText};
+use crate::report::{Goal, Line, Names, Observer, Observers, Staged, StagingProgress, StagingText, SummaryText};
 use crate::storage::source::{Look, Roots, View};
 use crate::storage::staging::{Card, Known, Legend, Marker, Order, Purpose, Staging, piece_length_at};
 use crate::storage::target::{Durable, Existing};
@@ -91,7 +92,7 @@ fn take_part(args: &StageArgs, wishes: Wanted, mut world: World) -> ! {
     let info_hash = order.known.as_ref().map(|known| known.info_hash);
     let mut depot = Staging::new(order, threads(world.local_ranks()));
     let legend = depot.legend();
-    let mut observers = observers(args, &legend);
+    let mut observers = observers(args, &legend, world.size());
     observers.add(writers);
     let mut ending = Ending::default();
     let mut witness = Witness::default();
@@ -328,7 +329,7 @@ fn options(args: &StageArgs, rank: Rank) -> Options {
 }
 
 /// Those who tell on the terminal what they see.
-fn observers(args: &StageArgs, legend: &Legend) -> Observers {
+fn observers(args: &StageArgs, legend: &Legend, size: u32) -> Observers {
     let mut observers = Observers::new();
     if args.plan {
         observers.add(SummaryText::of_troubles(io::stderr()));
@@ -341,7 +342,7 @@ fn observers(args: &StageArgs, legend: &Legend) -> Observers {
     }
     match args.quiet {
         true => observers.add(SummaryText::of_troubles(io::stderr())),
-        false => observers.add(StagingText::new(io::stdout())),
+        false => observers.add(StagingText::new(io::stdout(), staged(args, legend, size))),
     }
     observers
 }
@@ -354,5 +355,21 @@ fn goals(legend: &Legend) -> impl Fn() -> Option<Vec<Goal>> + 'static {
         let host = |rank| legend.cards().find(|(other, _)| *other == rank).map(|(_, card)| card.host.clone());
         let goal = |(rank, (pieces, bytes))| Goal { rank, host: host(rank).unwrap_or_default(), pieces, bytes };
         Some(goals.into_iter().map(goal).collect())
+    }
+}
+
+/// What was staged, for the totals.
+fn staged(args: &StageArgs, legend: &Legend, size: u32) -> impl Fn() -> Staged + 'static {
+    let line = |rank: u32| Line {
+        up: args.limit_up.of(rank).map(|rate| rate.0),
+        down: args.limit_down.of(rank).map(|rate| rate.0),
+        read: args.limit_read.of(rank).map(|rate| rate.0),
+    };
+    let lines: BTreeMap<Rank, Line> = (0..size).map(|rank| (Rank(rank), line(rank))).collect();
+    let legend = legend.clone();
+    move || Staged {
+        bytes: legend.manifest().map_or(0, Manifest::content_length),
+        origins: legend.readers().into_iter().map(Rank).collect(),
+        lines: lines.clone(),
     }
 }

@@ -308,7 +308,7 @@ mod tests {
             had: 5,
             wanted: 0,
             got: 0,
-            sources: 0,
+            sources: Vec::new(),
             served: 5,
             outcome: None,
             volume: Volume::default(),
@@ -365,7 +365,7 @@ mod tests {
 {"v":1,"t_us":7,"rank":0,"half":"tracker","event":"short","client":2,"file":"g","missing":3,"why":"no_holder"}
 {"v":1,"t_us":8,"rank":0,"half":"tracker","event":"aborted","client":1,"code":3,"reason":"in1.txt:4: x"}
 {"v":1,"t_us":9,"rank":0,"half":"tracker","event":"lost","client":1}
-{"v":1,"t_us":10,"rank":0,"half":"tracker","event":"summary","code":7,"messages":12,"bytes":345,"traded":5,"clients":[{"rank":1,"had":5,"wanted":0,"got":0,"sources":0,"served":5,"code":null,"bytes_sent":0,"bytes_received":0,"bytes_wasted":0,"corrupt":0,"source_bytes_read":0,"cache_hits":0,"found":0,"finished_after_s":null}]}
+{"v":1,"t_us":10,"rank":0,"half":"tracker","event":"summary","code":7,"messages":12,"bytes":345,"traded":5,"clients":[{"rank":1,"had":5,"wanted":0,"got":0,"sources":0,"from":[],"served":5,"code":null,"bytes_sent":0,"bytes_received":0,"bytes_wasted":0,"corrupt":0,"source_bytes_read":0,"cache_hits":0,"found":0,"finished_after_s":null}]}
 "#
         );
     }

@@ -93,6 +93,10 @@ impl StagingProgress {
         if let Some(node) = self.nodes.iter_mut().find(|node| node.goal.rank == rank) {
             node.bytes = share(node.goal.bytes, held, node.goal.pieces);
         }
+        // Before it is known what all are to have there is nothing to be measured.
+        if self.nodes.is_empty() {
+            return;
+        }
         if self.notes.back().is_none_or(|(last, _)| now.since(*last) >= BETWEEN_NOTES) {
             self.notes.push_back((now, self.nodes.iter().map(|node| node.bytes).collect()));
         }
@@ -306,6 +310,17 @@ mod tests {
     fn as_long_as_nobody_knows_what_is_to_be_had_nothing_is_told() {
         let of = |screen| StagingProgress::in_lines(|| None, screen);
         assert_eq!(shown(of, &[(6000, 1, 10)]), "");
+    }
+
+    #[test]
+    fn what_is_told_before_it_is_known_what_is_to_be_had_does_not_count() {
+        let of = |screen| {
+            let asked = std::cell::Cell::new(0);
+            let late = move || if asked.replace(asked.get() + 1) == 0 { None } else { goals() };
+            StagingProgress::in_lines(late, screen)
+        };
+        let told = shown(of, &[(100, 1, 1), (2000, 1, 20), (5000, 2, 30)]);
+        assert_eq!(told, "staged 25 % (128.00 MiB of 512.00 MiB a node), 25.60 MiB/s, slowest: rank 1 on node1 20 %\n");
     }
 
     #[test]

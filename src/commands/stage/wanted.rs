@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::cli::{Ranks, StageArgs};
 use crate::commands::pattern::Pattern;
 use crate::commands::slow_lines::unknown_rank;
+use crate::metainfo::{Manifest, Node};
 use crate::storage::staging::Wishes;
 
 /// Who wants what, as the command line says it.
@@ -48,6 +49,16 @@ pub(super) fn wishes(args: &StageArgs, ranks: u32) -> Result<Wanted, String> {
     Ok(Wanted { rules: Arc::new(rules) })
 }
 
+/// A pattern that takes nothing was mistyped: the paths begin with the name of what is staged.
+fn idle(rules: &[(Option<Pattern>, Option<Ranks>)], manifest: &Manifest) -> Option<String> {
+    let entries = || manifest.entries.iter().filter(|entry| !matches!(entry.node, Node::Pad { .. }));
+    let takes_nothing = |pattern: &&Pattern| !entries().any(|entry| pattern.takes(&entry.path));
+    let pattern = rules.iter().filter_map(|(pattern, _)| pattern.as_ref()).find(takes_nothing)?.text();
+    let like = entries().find(|entry| matches!(entry.node, Node::File { .. })).map(|entry| &entry.path);
+    let like = like.map(|path| format!("; paths in it are like '{path}'")).unwrap_or_default();
+    Some(format!("--want '{pattern}' is for nothing that is staged{like}"))
+}
+
 impl Wanted {
     /// Whether a rank wants anything at all.
     pub(super) fn anything(&self, rank: u32) -> bool {
@@ -66,11 +77,13 @@ impl Wanted {
     /// A file is wanted where a pattern takes it.
     pub(super) fn wishes(&self) -> Wishes {
         let rules = Arc::clone(&self.rules);
-        Wishes::new(move |rank, path| {
+        let wish = move |rank: u32, path: &_| {
             rules.iter().any(|(pattern, ranks)| {
                 let for_rank = ranks.as_ref().is_none_or(|ranks| ranks.contain(rank));
                 for_rank && pattern.as_ref().is_none_or(|pattern| pattern.takes(path))
             })
-        })
+        };
+        let rules = Arc::clone(&self.rules);
+        Wishes::new(wish, move |manifest| idle(&rules, manifest))
     }
 }

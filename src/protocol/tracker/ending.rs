@@ -363,7 +363,7 @@ impl Tracker {
                 had: client.counts.had,
                 wanted: client.counts.wanted,
                 got: client.counts.got,
-                sources: client.counts.sources.len() as u32,
+                sources: client.counts.sources.iter().copied().collect(),
                 served: u64::from(client.counts.served),
                 outcome: client.drained.as_ref().map(|(finish, _)| finish.outcome),
                 volume: client.drained.as_ref().map(|(_, traffic)| traffic.volume).unwrap_or_default(),

@@ -62,20 +62,33 @@ pub struct Known {
 
 /// Tells whether a rank wants what lies at a path. All ranks are told the same.
 #[derive(Clone)]
-pub struct Wishes(Arc<Wish>);
+pub struct Wishes {
+    wish: Arc<Wish>,
+    idle: Arc<Idle>,
+}
 
 type Wish = dyn Fn(u32, &TreePath) -> bool + Send + Sync;
+type Idle = dyn Fn(&Manifest) -> Option<String> + Send + Sync;
 
 impl Wishes {
-    /// Wishes that this function tells.
-    pub fn new(wish: impl Fn(u32, &TreePath) -> bool + Send + Sync + 'static) -> Self {
-        Self(Arc::new(wish))
+    /// Wishes that the first function tells; the second tells, as a sentence, of one that no tree like this can fulfil.
+    pub fn new(
+        wish: impl Fn(u32, &TreePath) -> bool + Send + Sync + 'static,
+        idle: impl Fn(&Manifest) -> Option<String> + Send + Sync + 'static,
+    ) -> Self {
+        Self { wish: Arc::new(wish), idle: Arc::new(idle) }
     }
 
     /// Whether the rank wants it.
     #[must_use]
     pub fn of(&self, rank: u32, path: &TreePath) -> bool {
-        self.0(rank, path)
+        (self.wish)(rank, path)
+    }
+
+    /// What is wrong with the wishes, where one is for nothing that is in the tree.
+    #[must_use]
+    pub fn idle(&self, manifest: &Manifest) -> Option<String> {
+        (self.idle)(manifest)
     }
 }
 

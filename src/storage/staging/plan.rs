@@ -128,6 +128,9 @@ impl Plan {
         };
         let map = manifest.piece_map();
         nobody_lacks(&order.sources, &manifest)?;
+        if let Some(reason) = order.wishes.idle(&manifest) {
+            return Err(Failure { kind: FailureKind::Input, reason });
+        }
         let writers = assembly.ranks().filter(|&rank| assembly.writes(rank, gone));
         let writers: Vec<(u32, BTreeSet<u32>)> = writers.map(|rank| (rank, assembly.sharers(rank))).collect();
         let wanters = |entry: usize| -> Vec<u32> {
