@@ -109,7 +109,8 @@ impl Staging {
         let target = self.place.as_ref().and_then(|place| place.target().cloned());
         let awaited = self.place.as_ref().filter(|_| target.is_none());
         // What a .torrent lists is offered without being read.
-        if awaited.is_some_and(|place| !place.is_held_up() || self.order.known.is_some()) || self.failed {
+        if awaited.is_some_and(|place| !place.is_held_up() || self.order.known.is_some()) || self.failed || self.settled
+        {
             return false;
         }
         let is_held_up = awaited.is_some();
