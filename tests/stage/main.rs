@@ -14,6 +14,7 @@ mod interrupted;
 #[allow(dead_code, reason = "these stories wait for what is written, not for what is said")]
 mod job;
 mod one_place;
+mod planted;
 mod program;
 mod trees;
 mod usage;
