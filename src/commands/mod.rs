@@ -17,6 +17,7 @@ mod naming;
 mod old_status;
 #[cfg(feature = "mpi")]
 mod outputs;
+mod pattern;
 mod replay;
 #[cfg(feature = "mpi")]
 mod slow_lines;
@@ -28,6 +29,7 @@ mod stage;
 mod stage;
 mod torrent;
 mod usage;
+mod wording;
 
 use std::ffi::OsString;
 use std::process::ExitCode;

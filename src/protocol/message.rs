@@ -106,15 +106,15 @@ pub enum Call {
     Publish { part: u32, files: Vec<Publication>, wanted: Vec<String>, more: More, about: About },
     /// I have come to own this. Answered by [`Answer::Offered`].
     Offer { file: Publication },
-    /// I will offer nothing more. Answered by [`Answer::Noted`].
-    AllOffered,
+    /// I will offer nothing more, by all that I have heard up to this version. Answered by [`Answer::Noted`].
+    AllOffered { since: Version },
     /// I want these names, which somebody may still come to offer; tell me when one of them is there, or a rank is gone.
     /// Answered by [`Answer::Joined`], not at once.
     Await { since: Version, wanted: Vec<String> },
     /// What I said under this number before, which is long. Answered as that is, or by [`Answer::Unheard`].
     Again,
-    /// I want these names. Answered by [`Answer::Joined`].
-    Join { wanted: Vec<String> },
+    /// I want these names, and have applied this version. Answered by [`Answer::Joined`].
+    Join { since: Version, wanted: Vec<String> },
     /// The hashes of a torrent from `first` on. Answered by [`Answer::Hashes`].
     Hashes { torrent: TorrentId, first: PieceIndex },
     /// What I have received, and give me what changed. Answered by [`Answer::Swarm`].

@@ -59,8 +59,8 @@ pub enum Observed {
     SwarmStarted { clients: u32 },
     /// Tracker: two owners' hashes of a file differ first at this piece.
     Conflict { name: String, first: Rank, second: Rank, piece: PieceIndex, hashes: Box<[String; 2]> },
-    /// Tracker: so many of all wanted pieces have been reported.
-    Progress { done: u64, wanted: u64 },
+    /// Tracker: so many of all wanted pieces have been reported, and this client, which reports, holds so many by now.
+    Progress { done: u64, wanted: u64, client: Rank, held: u64 },
     /// Tracker: a client has all that can be had.
     ClientFinished { rank: Rank, outcome: Outcome },
     /// Tracker: a client did not get a file.

@@ -131,7 +131,10 @@ impl Line<'_> {
                 .peer("second", *second)
                 .field("segment", piece.ordinal())
                 .field("hashes", hashes),
-            Observed::Progress { done, wanted } => self.event("progress").field("done", done).field("wanted", wanted),
+            Observed::Progress { done, wanted, client, held } => {
+                let event = self.event("progress").field("done", done).field("wanted", wanted);
+                event.peer("client", *client).field("held", held)
+            }
             Observed::ClientFinished { rank, outcome } => {
                 self.event("client_finished").peer("client", *rank).outcome(*outcome)
             }
@@ -326,7 +329,7 @@ mod tests {
                         hashes: Box::new([String::from("aa"), String::from("bb")]),
                     },
                 ),
-                (4, Observed::Progress { done: 10, wanted: 20 }),
+                (4, Observed::Progress { done: 10, wanted: 20, client: Rank(1), held: 5 }),
                 (5, Observed::ClientFinished { rank: Rank(2), outcome: Outcome::Incomplete }),
                 (6, Observed::Short { rank: Rank(2), name: String::from("f"), missing: None, why: Lack::Conflict }),
                 (7, Observed::Short { rank: Rank(2), name: String::from("g"), missing: Some(3), why: Lack::NoHolder }),
@@ -356,7 +359,7 @@ mod tests {
             r#"{"v":1,"t_us":1,"rank":0,"half":"tracker","event":"published","client":1,"files":2}
 {"v":1,"t_us":2,"rank":0,"half":"tracker","event":"swarm_started","clients":2}
 {"v":1,"t_us":3,"rank":0,"half":"tracker","event":"conflict","file":"f","first":1,"second":2,"segment":3,"hashes":["aa","bb"]}
-{"v":1,"t_us":4,"rank":0,"half":"tracker","event":"progress","done":10,"wanted":20}
+{"v":1,"t_us":4,"rank":0,"half":"tracker","event":"progress","done":10,"wanted":20,"client":1,"held":5}
 {"v":1,"t_us":5,"rank":0,"half":"tracker","event":"client_finished","client":2,"code":4}
 {"v":1,"t_us":6,"rank":0,"half":"tracker","event":"short","client":2,"file":"f","missing":null,"why":"conflict"}
 {"v":1,"t_us":7,"rank":0,"half":"tracker","event":"short","client":2,"file":"g","missing":3,"why":"no_holder"}

@@ -61,7 +61,11 @@ pub(super) fn printable(text: &str) -> String {
 }
 
 /// Ranks in a sentence: `rank 4`, or `ranks 1, 5 to 8`.
-pub(super) fn ranks(ranks: &[Rank]) -> String {
+///
+/// # Panics
+/// Never: a string takes everything.
+#[must_use]
+pub fn ranks(ranks: &[Rank]) -> String {
     let mut sorted: Vec<u32> = ranks.iter().map(|rank| rank.0).collect();
     sorted.sort_unstable();
     sorted.dedup();

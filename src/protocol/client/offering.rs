@@ -4,7 +4,7 @@ use super::announcing::Pending;
 use super::download::{Download, Stage};
 use super::shared::Shared;
 use crate::metainfo::{PieceIndex, TorrentId};
-use crate::protocol::{About, Claim, Decision, Outbox, Owned, Prospects, Publication, Rank};
+use crate::protocol::{About, Claim, Decision, Lack, Outbox, Owned, Prospects, Publication, Rank};
 
 use super::announcing::Item;
 
@@ -12,6 +12,8 @@ impl Download {
     /// This client has come to own a file, whole.
     pub(super) fn come_to_own(&mut self, owned: Owned, shared: &mut Shared, out: &mut Outbox) {
         let downloaded = self.torrents.iter().find(|(_, torrent)| torrent.name == owned.name).map(|(&id, _)| id);
+        // There was nobody before who owned it.
+        self.unavailable.retain(|shortfall| shortfall.name != owned.name || shortfall.why != Lack::Unowned);
         self.catalog.owned.push(owned);
         if let Some(id) = downloaded {
             self.take_own(id, shared, out);
@@ -49,6 +51,7 @@ impl Download {
     pub(super) fn take_over_from(&mut self, rank: Rank, out: &mut Outbox) {
         if self.attentive && self.stage != Stage::Stopped {
             self.catalog.prospects = Prospects::Open;
+            self.calls.withdraw(|pending| matches!(pending, Pending::AllOffered));
             if self.stage == Stage::Finished {
                 self.stage = Stage::Trading;
             }

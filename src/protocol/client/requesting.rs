@@ -7,7 +7,7 @@ use super::flight::{Flight, Source};
 use super::shared::Shared;
 use super::torrent::{State, Torrent};
 use crate::metainfo::{PieceIndex, TorrentId};
-use crate::protocol::{Body, Decision, Manner, Observed, Outbox, Rank, Slot, Time, seeded};
+use crate::protocol::{Body, Decision, Manner, Observed, Outbox, Preference, Rank, Slot, Time, seeded};
 
 /// The rarest pieces that are looked at before a peer's own list is.
 const RAREST: usize = 64;
@@ -17,6 +17,8 @@ const NEWS: usize = 512;
 const LAGGING: u32 = 4;
 /// Younger than this no request lags.
 const NEVER_LAGGING: Duration = Duration::from_millis(20);
+/// One who takes a piece has to get it first: it is tardy after so many times what would be lagging.
+const TARDY: u32 = 2;
 
 /// Who may be asked at a moment.
 #[derive(Clone, Copy, Debug)]
@@ -125,7 +127,20 @@ impl Download {
             Some((score, seeded::mix(shared.config.seed, &tie), rank))
         };
         let taker = self.taker(torrent, piece, shared);
-        torrent.holders(piece).chain(taker).filter_map(rated).min().map(|(_, _, rank)| rank)
+        let spares_seeds = self.relies_on_taker(torrent, piece, market, shared);
+        let holders = torrent.holders(piece).filter(|&rank| !spares_seeds || torrent.takers.include(rank));
+        holders.chain(taker).filter_map(rated).min().map(|(_, _, rank)| rank)
+    }
+
+    /// Whether the one who takes a piece gives it soon enough, so that the seeds need not give it twice.
+    fn relies_on_taker(&self, torrent: &Torrent, piece: PieceIndex, market: Market, shared: &Shared) -> bool {
+        let others = |rank: &Rank| *rank != shared.config.rank && market.except != Some(*rank);
+        let usual = shared.peers.usual_service();
+        shared.config.policy.preference == Preference::Takers
+            && torrent
+                .taker(piece)
+                .filter(others)
+                .is_some_and(|taker| shared.peers.find(taker).is_none_or(|peer| peer.is_reliable(market.now, usual)))
     }
 
     /// How many clients ask a peer for pieces: no downloader asks itself.
@@ -139,11 +154,14 @@ impl Download {
         (taker != shared.config.rank && !torrent.is_held_by(taker, piece)).then_some(taker)
     }
 
-    /// Where the rarest pieces' holders have no room: any piece of the best peer that has.
+    /// Where the rarest pieces' holders have no room: any piece of the best peer that has. Seeds that are to be spared are
+    /// not asked because they are idle.
     fn pick_of_idle(&self, torrent: &Torrent, market: Market, shared: &Shared) -> Option<(PieceIndex, Rank)> {
         let from = PieceIndex(seeded::spread(shared.config.rank.0, torrent.layout.pieces));
         let pickable = torrent.picker.pickable();
-        let idle = torrent.all_holders().filter_map(|(rank, bits)| {
+        let spares_seeds = shared.config.policy.preference == Preference::Takers && !torrent.takers.are_nobody();
+        let eligible = |rank| !spares_seeds || torrent.takers.include(rank);
+        let idle = torrent.all_holders().filter(|&(rank, _)| eligible(rank)).filter_map(|(rank, bits)| {
             let score = market.score(rank, self.askers(torrent, rank), shared)?;
             let piece = bits.next_common(pickable, from).or_else(|| bits.next_common(pickable, PieceIndex(0)))?;
             Some((score, rank, piece))
@@ -186,6 +204,7 @@ impl Download {
             return;
         }
         let lagging = self.lagging_after(shared);
+        self.note_tardy(now, lagging * TARDY, shared);
         let lags = |flight: &&Flight| {
             flight.source == Source::Holder && !flight.substitute && now.since(flight.sent) >= lagging
         };
@@ -208,10 +227,25 @@ impl Download {
         }
     }
 
+    /// Notes which peers are long in taking what they are to take first: it is not waited for.
+    fn note_tardy(&self, now: Time, tardy: Duration, shared: &mut Shared) {
+        if shared.config.policy.preference == Preference::Takers {
+            let late = |flight: &&Flight| flight.source == Source::Taker && now.since(flight.sent) >= tardy;
+            for flight in self.flights.iter().filter(late) {
+                shared.peers.get(flight.to).is_late_to_take(now, flight.sent);
+            }
+        }
+    }
+
     /// Endgame: nothing is left to ask for, so what lags is asked of a second peer too.
     fn ask_twice(&mut self, now: Time, window: u16, shared: &mut Shared, out: &mut Outbox) {
         let lagging = self.lagging_after(shared);
-        let late = self.flights.iter().filter(|flight| now.since(flight.sent) >= lagging);
+        let sparing = shared.config.policy.preference == Preference::Takers;
+        let allowed = |flight: &Flight| match flight.source {
+            Source::Taker if sparing => lagging * TARDY,
+            Source::Taker | Source::Holder => lagging,
+        };
+        let late = self.flights.iter().filter(|flight| now.since(flight.sent) >= allowed(flight));
         let late: Vec<Flight> = late.copied().collect();
         for flight in late {
             let Flight { torrent: id, piece, .. } = flight;
@@ -229,7 +263,8 @@ impl Download {
     fn next_lagging(&self, now: Time, shared: &Shared) -> Option<Time> {
         let lagging = self.lagging_after(shared);
         // Once it is past, only an event can change anything.
-        self.flights.iter().map(|flight| flight.sent + lagging).filter(|&time| time > now).min()
+        let ends = self.flights.iter().flat_map(|flight| [flight.sent + lagging, flight.sent + lagging * TARDY]);
+        ends.filter(|&time| time > now).min()
     }
 
     /// Gives up the requests whose deadline has come. A peer that said something since it was asked lost a message; one
@@ -260,6 +295,7 @@ impl Download {
                 }
             }
             self.abandon(&flight, shared, out);
+            self.turn_to_another_twin((torrent, piece), shared);
         }
     }
 
@@ -275,10 +311,14 @@ impl Download {
     pub(super) fn promises(&self, id: TorrentId, piece: PieceIndex, shared: &Shared) -> bool {
         match self.stage {
             Stage::Publishing | Stage::Joining => shared.holdings.of(id).is_none(),
-            Stage::Trading => self.torrents.get(&id).is_some_and(|torrent| {
-                let sane = torrent.state == State::Open && torrent.layout.contains(piece);
-                sane && torrent.taker(piece) == Some(shared.config.rank)
-            }),
+            Stage::Trading => match self.torrents.get(&id) {
+                Some(torrent) => {
+                    let sane = torrent.state == State::Open && torrent.layout.contains(piece);
+                    sane && torrent.taker(piece) == Some(shared.config.rank)
+                }
+                // The asker may have heard earlier of what has just been offered.
+                None => !self.coming.is_empty() && shared.holdings.of(id).is_none(),
+            },
             Stage::Finished | Stage::Stopped => false,
         }
     }

@@ -1,6 +1,7 @@
 //! A client by itself, event by event: what it says when the tracker and one peer say just this.
 
 mod offering;
+mod sparing;
 mod twins;
 
 use super::Client;

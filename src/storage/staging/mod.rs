@@ -10,7 +10,9 @@ mod arriving;
 mod card;
 mod failing;
 mod folio;
+mod forecast;
 mod forerunner;
+mod legend;
 mod listings;
 mod marker;
 mod order;
@@ -27,12 +29,13 @@ use std::time::Duration;
 
 pub use card::Card;
 pub use forerunner::piece_length_at;
+pub use legend::Legend;
 pub use marker::Marker;
-pub use order::{Known, Order, Wishes};
+pub use order::{Known, Order, Purpose, Wishes};
 
 use self::arriving::Arrivals;
 use self::card::Assembly;
-use self::listings::Listings;
+use self::listings::{Listings, Sheet};
 use self::origin::Origin;
 use self::place::Place;
 use self::plan::Plan;
@@ -54,6 +57,7 @@ pub struct Staging {
     torrents: HashMap<TorrentId, Part>,
     listings: Listings,
     plan: Option<Arc<Plan>>,
+    legend: Legend,
     origin: Option<Origin>,
     place: Option<Place>,
     arrivals: Arrivals,
@@ -67,8 +71,8 @@ pub struct Staging {
 /// What a torrent of the swarm is a part of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Part {
-    /// The listing of a view.
-    Listing(u32),
+    /// What a rank tells others.
+    Sheet(Sheet),
     /// A portion of the tree.
     Portion(usize),
 }
@@ -86,6 +90,7 @@ impl Staging {
             torrents: HashMap::new(),
             listings: Listings::default(),
             plan: None,
+            legend: Legend::default(),
             origin: None,
             place: None,
             arrivals: Arrivals::default(),
@@ -93,6 +98,12 @@ impl Staging {
             failed: false,
             settled: false,
         }
+    }
+
+    /// What is to be known of it for telling others how it goes. It fills while the run does.
+    #[must_use]
+    pub fn legend(&self) -> Legend {
+        self.legend.clone()
     }
 
     fn say(&mut self, word: OwnWord) {
@@ -114,7 +125,7 @@ impl Staging {
     fn tree_piece(&self, torrent: TorrentId, piece: PieceIndex) -> Option<PieceIndex> {
         match self.part(torrent)? {
             Part::Portion(portion) => self.plan.as_ref()?.piece(portion, piece),
-            Part::Listing(_) => None,
+            Part::Sheet(_) => None,
         }
     }
 
@@ -134,6 +145,7 @@ impl Staging {
             Done::StockListed(jobs) => self.stock_listed(jobs),
             Done::StockTaken => self.stock_taken(),
             Done::Copied { torrent, piece, result } => self.copied(torrent, piece, result),
+            Done::Foreseen(result) => self.foreseen(result),
             Done::Committed(result) => self.committed(result),
             Done::Suspended(result) => self.suspended(result),
         }
@@ -142,10 +154,10 @@ impl Staging {
 
 impl Depot for Staging {
     fn open(&mut self, torrent: TorrentId, name: &str, layout: &Layout) {
-        let part = match (listings::view_of(name), portions::number_of(name)) {
-            (Some(view), _) => {
-                self.listings.open(view, layout);
-                Part::Listing(view)
+        let part = match (Sheet::named(name), portions::number_of(name)) {
+            (Some(sheet), _) => {
+                self.listings.open(sheet, layout);
+                Part::Sheet(sheet)
             }
             (None, Some(number)) => Part::Portion(number),
             (None, None) => return,
@@ -155,8 +167,8 @@ impl Depot for Staging {
 
     fn learn(&mut self, torrent: TorrentId, first: PieceIndex, hashes: &PieceHashes) {
         match self.part(torrent) {
-            Some(Part::Listing(view)) => {
-                self.listings.learn(view, first, hashes);
+            Some(Part::Sheet(sheet)) => {
+                self.listings.learn(sheet, first, hashes);
                 self.say(OwnWord::Learnt { torrent, first, count: hashes.len() as u32, here: Vec::new() });
             }
             Some(Part::Portion(portion)) => self.learn_portion(torrent, portion, first, hashes),
@@ -171,8 +183,8 @@ impl Depot for Staging {
 
     fn read(&mut self, block: Block, buffer: Vec<u8>) {
         match self.part(block.torrent) {
-            Some(Part::Listing(view)) => {
-                let word = self.listings.read(view, block, buffer);
+            Some(Part::Sheet(sheet)) => {
+                let word = self.listings.read(sheet, block, buffer);
                 self.words.push_back(word);
             }
             _ => self.read_tree(block, buffer),
@@ -181,8 +193,8 @@ impl Depot for Staging {
 
     fn write(&mut self, block: Block, buffer: Vec<u8>) {
         match self.part(block.torrent) {
-            Some(Part::Listing(view)) => {
-                let written = self.listings.write(view, block.piece, &buffer[..block.length as usize]);
+            Some(Part::Sheet(sheet)) => {
+                let written = self.listings.write(sheet, block.piece, &buffer[..block.length as usize]);
                 self.words.push_back(Word::Taken { buffer });
                 self.words.push_back(Word::Arrived { passage: block.passage, result: Ok(written) });
             }
@@ -201,6 +213,7 @@ impl Depot for Staging {
     fn convene(&mut self, cards: &[(u32, &[u8])]) {
         let cards = cards.iter().filter_map(|&(rank, card)| Some((rank, Card::decode(card)?)));
         self.assembly = Assembly::new(cards);
+        self.legend.learn_cards(self.assembly.cards());
         self.begin();
     }
 
@@ -225,9 +238,9 @@ impl Depot for Staging {
 
     fn close(&mut self, torrent: TorrentId) {
         match self.part(torrent) {
-            Some(Part::Listing(view)) => {
+            Some(Part::Sheet(sheet)) => {
                 self.words.push_back(Word::Closed { torrent, result: Ok(()) });
-                self.listing_came(view);
+                self.sheet_came(sheet);
             }
             Some(Part::Portion(portion)) => self.close_portion(torrent, portion),
             None => {

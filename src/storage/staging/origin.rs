@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use super::place::with_scratch;
 use super::portions::{name_of, number_of};
 use super::task::{Done, HashError};
-use super::{Staging, Urgency};
+use super::{Purpose, Staging, Urgency};
 use crate::metainfo::{Layout, PieceHashes, PieceIndex};
 use crate::storage::PieceDigest;
 use crate::storage::depot::{Failure, FailureKind, Offer, OwnWord};
@@ -277,6 +277,9 @@ impl Staging {
         let Some(plan) = self.plan.clone() else {
             return self.list_instead_of(lost);
         };
+        if self.order.purpose == Purpose::Forecast {
+            return self.offer_no_more();
+        }
         self.want_portions();
         let me = self.order.rank;
         let of_both = |(_, ranks): &(&u32, &Vec<u32>)| ranks.contains(&lost) && ranks.contains(&me);

@@ -6,6 +6,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::order::Order;
+use super::plan::Plan;
 use super::portions::name_of;
 use super::task::{Done, Opened};
 use super::{Staging, Urgency};
@@ -119,13 +121,7 @@ impl Staging {
         let Some(folder) = order.target.clone() else { return };
         let sharers = self.assembly.sharers(order.rank);
         self.workers.submit(Urgency::Now, move || {
-            let entries = plan.manifest.entries.iter().enumerate();
-            let wants = |entry: &Entry| {
-                // A pad has no place on a disk, nor has the folder that its name seems to lie in.
-                !matches!(entry.node, Node::Pad { .. })
-                    && sharers.iter().any(|&rank| order.wishes.of(rank, &entry.path))
-            };
-            let wanted: BTreeSet<usize> = entries.filter(|(_, entry)| wants(entry)).map(|(at, _)| at).collect();
+            let wanted = wanted_by(&plan, &order, &sharers);
             let options = TargetOptions {
                 existing: order.existing,
                 durable: order.durable,
@@ -390,4 +386,14 @@ impl Staging {
             log::warn!("what was received is kept, but not noted: {error}");
         }
     }
+}
+
+/// What some ranks want to have at their place, as places in the manifest.
+pub(super) fn wanted_by(plan: &Plan, order: &Order, ranks: &BTreeSet<u32>) -> BTreeSet<usize> {
+    let wants = |entry: &Entry| {
+        // A pad has no place on a disk, nor has the folder that its name seems to lie in.
+        !matches!(entry.node, Node::Pad { .. }) && ranks.iter().any(|&rank| order.wishes.of(rank, &entry.path))
+    };
+    let entries = plan.manifest.entries.iter().enumerate();
+    entries.filter(|(_, entry)| wants(entry)).map(|(at, _)| at).collect()
 }

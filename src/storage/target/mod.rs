@@ -31,6 +31,7 @@ mod outline;
 mod parts;
 mod pieces;
 mod place;
+mod prospect;
 mod resume;
 mod room;
 mod shelf;
@@ -51,6 +52,7 @@ use std::sync::{Arc, OnceLock};
 pub use draft::Draft;
 pub use examine::Found;
 pub use inventory::StockJob;
+pub use prospect::{Amount, Prospect};
 pub use room::Room;
 pub use target_error::TargetError;
 
