@@ -117,7 +117,7 @@ impl Case {
             let name = format!("file{}", files.len());
             files.push(match self.policy().sameness {
                 Sameness::Copied => Published::repetitive(&name, pieces, self.seed),
-                Sameness::Traded => Published::model(&name, pieces, self.seed),
+                Sameness::Traded | Sameness::Found => Published::model(&name, pieces, self.seed),
             });
             left -= drawn;
             kept -= pieces;
@@ -162,7 +162,11 @@ impl Case {
         let seeding = dice.one_of(&[Seeding::Freely, Seeding::OnceEach]);
         let neighbours = dice.one_of(&[50, 50, 3]);
         let office = if dice.percent(30) { Office::Beside } else { Office::Apart };
-        let sameness = if dice.percent(30) { Sameness::Copied } else { Sameness::Traded };
+        let sameness = match (dice.percent(30), dice.percent(15)) {
+            (true, _) => Sameness::Copied,
+            (false, true) => Sameness::Found,
+            (false, false) => Sameness::Traded,
+        };
         let window_bytes = Policy::assignment().window_bytes;
         Policy { announce_every, window_pieces, window_bytes, picking, seeding, neighbours, office, sameness }
     }
