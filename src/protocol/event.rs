@@ -60,7 +60,7 @@ pub enum Event {
         torrent: TorrentId,
     },
     /// The storage has heard of hashes, as [`super::Decision::Learn`] told it: of these pieces it has what may be their
-    /// content, and will say [`Event::Held`] or [`Event::Lacking`] of each. Only under [`super::Sameness::Copied`].
+    /// content, and will say [`Event::Held`] or [`Event::Lacking`] of each. Never under [`super::Sameness::Traded`].
     Learnt {
         /// Whose.
         torrent: TorrentId,
