@@ -128,16 +128,27 @@ impl Download {
         for (id, torrent) in open.filter(|(_, torrent)| torrent.picker.pickable().count() > 0) {
             let none_held = shared.holdings.of(id).is_some_and(|held| held.count() == 0);
             let choose = |piece| Some((piece, self.choose(torrent, piece, market, shared)?));
+            let promising = |piece: &PieceIndex| self.is_promising(torrent, *piece, shared);
             let rarest = if none_held {
-                torrent.picker.first_candidates().take(RAREST).find_map(choose)
+                torrent.picker.first_candidates().filter(promising).take(RAREST).find_map(choose)
             } else {
-                torrent.picker.candidates().take(RAREST).find_map(choose)
+                torrent.picker.candidates().filter(promising).take(RAREST).find_map(choose)
             };
+            let any_hopeless = || !shared.peers.hopeless().is_empty();
+            let last_resort = || torrent.picker.candidates().take(RAREST).find_map(choose);
+            let rarest = rarest.or_else(|| any_hopeless().then(last_resort).flatten());
             if let Some((piece, to)) = rarest.or_else(|| self.pick_of_idle(torrent, market, shared)) {
                 return Some((id, piece, to));
             }
         }
         None
+    }
+
+    /// Whether there is somebody to be asked for a piece, now or later, who may give it. Those who were to take it and did
+    /// not still count in the picker.
+    fn is_promising(&self, torrent: &Torrent, piece: PieceIndex, shared: &Shared) -> bool {
+        let hopeless = |rank: Rank| shared.peers.find(rank).is_some_and(|peer| peer.is_hopeless());
+        torrent.holders(piece).chain(self.taker(torrent, piece, shared)).any(|rank| !hopeless(rank))
     }
 
     /// The best peer to ask for a piece: see `Peer::score`; ties fall by the seed.

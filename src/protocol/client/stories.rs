@@ -169,6 +169,24 @@ fn the_last_word_tells_what_the_tracker_may_not_have_heard() {
 }
 
 #[test]
+fn what_one_does_not_take_who_is_gone_does_not_hide_what_a_seed_holds() {
+    const PIECES: u32 = 200;
+    let lines: Vec<String> = (0..PIECES).map(|piece| piece.to_string()).collect();
+    let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
+    for piece in (0..PIECES).map(PieceIndex) {
+        let policy = Policy { preference: Preference::Takers, ..Policy::assignment() };
+        let mut stage =
+            Stage::of(Incarnation(0), policy, Catalog { wanted: vec!["file".into()], ..Catalog::default() });
+        stage.answer(1, Answer::Start { torrents: vec![], cards: vec![] });
+        let has = Change::Has { rank: Rank(1), pieces: Pieces { torrent: FILE, pieces: vec![piece] } };
+        let changes = vec![Change::Gone { rank: Rank(3) }, has];
+        let swarm = Swarm { changes, ..Swarm::default() };
+        stage.answer(2, Answer::Joined { files: vec![known(FILE, &lines, &[2, 3])], swarm });
+        assert!(requests(&stage.said()).iter().any(|&(from, ..)| from == Rank(1)), "{piece}");
+    }
+}
+
+#[test]
 fn one_that_has_drained_stays_as_long_as_the_tracker_says_to_wait_and_no_longer() {
     let mut stage = Stage::drained();
     let said = stage.said();
