@@ -42,6 +42,7 @@ Examples:
   mpirun -np 4 ./tema3                                run the swarm of in1.txt, in2.txt, in3.txt here
   mpirun -np 4 ./tema3 --input inputs/x --output out  the same with other folders
   mpirun -np 4 ./tema3 --explain --quiet              tell each step in a sentence
+  mpirun -np 4 ./tema3 --resume kept                  go on where a run ended that was interrupted
   ./tema3 generate inputs/mine --clients 3 --files 2  make inputs, and what must come out of them
   ./tema3 soak --swarms 1000                          try to break it: faulty swarms in virtual time
   mpirun -np 64 ./tema3 stage model --to /scratch     put real files on every node, verified
@@ -93,6 +94,9 @@ pub struct AssignmentArgs {
     /// Folder for the outputs; made where it is not there
     #[arg(long, value_name = "DIR", default_value = ".")]
     pub output: PathBuf,
+    /// Keep what is received in this folder, and go on from what an earlier run kept there
+    #[arg(long, value_name = "DIR")]
+    pub resume: Option<PathBuf>,
     /// Print no summary
     #[arg(short, long)]
     pub quiet: bool,

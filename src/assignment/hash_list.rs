@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 
 use super::OwnedFile;
 use super::names::output_name;
+use super::note::{Note, Segments};
 use super::output_file::write_output;
-use crate::metainfo::{Bitfield, Layout, PieceHashes, PieceIndex, TorrentId};
+use crate::metainfo::{Bitfield, Layout, PieceHashes, PieceHashesError, PieceIndex, TorrentId};
 use crate::storage::{Storage, StorageError, Written};
 
 /// Holds the segments of one client, and writes `client<R>_<name>` for each file that it finishes.
@@ -21,6 +22,7 @@ pub struct HashList {
     files: Vec<File>,
     by_name: HashMap<String, usize>,
     by_number: HashMap<TorrentId, usize>,
+    note: Option<Note>,
 }
 
 #[derive(Debug)]
@@ -29,6 +31,8 @@ struct File {
     pieces: u32,
     listed: PieceHashes,
     content: Content,
+    /// What an earlier run kept of it, and nobody has compared with what is listed now.
+    kept: Segments,
 }
 
 #[derive(Debug)]
@@ -48,10 +52,22 @@ impl HashList {
         let mut by_name = HashMap::with_capacity(owned.len());
         for OwnedFile { name, hashes } in owned {
             by_name.insert(name.clone(), files.len());
-            let (pieces, listed) = (hashes.len() as u32, PieceHashes::new());
-            files.push(File { name, pieces, listed, content: Content::Owned(hashes) });
+            let (pieces, listed, kept) = (hashes.len() as u32, PieceHashes::new(), Segments::new());
+            files.push(File { name, pieces, listed, content: Content::Owned(hashes), kept });
         }
-        Self { client, folder: folder.to_owned(), files, by_name, by_number: HashMap::new() }
+        Self { client, folder: folder.to_owned(), files, by_name, by_number: HashMap::new(), note: None }
+    }
+
+    /// Goes on from this note, and keeps in it what comes.
+    #[must_use]
+    pub fn going_on_from(self, note: Note) -> Self {
+        Self { note: Some(note), ..self }
+    }
+
+    /// The note, once all is over.
+    #[must_use]
+    pub fn into_note(self) -> Option<Note> {
+        self.note
     }
 
     /// Which segments of a file are held; none where the file is not known here.
@@ -85,8 +101,9 @@ impl Storage for HashList {
     fn open(&mut self, torrent: TorrentId, name: &str, layout: &Layout) {
         let index = *self.by_name.entry(name.to_owned()).or_insert_with(|| {
             let content = Content::Received { arrived: PieceHashes::new(), turn: Vec::new() };
+            let kept = self.note.as_mut().map(|note| note.take(name)).unwrap_or_default();
             let (name, pieces) = (name.to_owned(), layout.pieces);
-            self.files.push(File { name, pieces, listed: PieceHashes::new(), content });
+            self.files.push(File { name, pieces, listed: PieceHashes::new(), content, kept });
             self.files.len() - 1
         });
         self.by_number.insert(torrent, index);
@@ -105,6 +122,15 @@ impl Storage for HashList {
                 return;
             }
         }
+        let unfit = file.take_up_kept();
+        if unfit > 0
+            && let (name, Some(note)) = (file.name.clone(), &self.note)
+        {
+            let path = note.path().display();
+            log::warn!(
+                "{path}: {unfit} segments of '{name}' are of another run with other inputs; they are fetched anew"
+            );
+        }
     }
 
     fn read(&mut self, torrent: TorrentId, piece: PieceIndex, into: &mut Vec<u8>) -> Result<(), StorageError> {
@@ -114,23 +140,23 @@ impl Storage for HashList {
     }
 
     fn write(&mut self, torrent: TorrentId, piece: PieceIndex, content: &[u8]) -> Result<Written, StorageError> {
-        let file = self.file_mut(torrent).ok_or(StorageError::NotHeld { torrent, piece })?;
-        let Content::Received { arrived, turn } = &mut file.content else { return Ok(Written::Verified) };
+        let index = *self.by_number.get(&torrent).ok_or(StorageError::NotHeld { torrent, piece })?;
+        let file = &mut self.files[index];
+        if matches!(file.content, Content::Owned(_)) {
+            return Ok(Written::Verified);
+        }
         match file.listed.get(piece) {
             None => return Ok(Written::Corrupt),
             Some(hash) if hash.len() != content.len() => return Ok(Written::Short),
             Some(hash) if hash != content => return Ok(Written::Corrupt),
             Some(_) => {}
         }
-        if turn.len() < file.listed.len() {
-            turn.resize(file.listed.len(), 0);
-        }
-        if turn[piece.as_usize()] == 0 {
-            arrived.push(content).map_err(|error| StorageError::Io {
-                path: file.name.clone(),
-                source: io::Error::new(io::ErrorKind::OutOfMemory, error),
-            })?;
-            turn[piece.as_usize()] = arrived.len() as u32;
+        let taken = file.content.take_up(piece, content).map_err(|error| StorageError::Io {
+            path: file.name.clone(),
+            source: io::Error::new(io::ErrorKind::OutOfMemory, error),
+        })?;
+        if let (Taken::New, Some(note)) = (taken, &mut self.note) {
+            note.keep(&file.name, piece, content);
         }
         Ok(Written::Verified)
     }
@@ -147,7 +173,46 @@ impl Storage for HashList {
     }
 }
 
+impl File {
+    /// Takes up what was kept of it and matches what is listed by now; tells how many segments do not.
+    fn take_up_kept(&mut self) -> usize {
+        let Self { kept, listed, content, pieces, .. } = self;
+        let later = kept.split_off(&(listed.len() as u32));
+        let mut unfit = 0;
+        for (index, segment) in std::mem::replace(kept, later) {
+            let piece = PieceIndex(index);
+            let fits = listed.get(piece) == Some(&segment[..]);
+            unfit += usize::from(!(fits && content.take_up(piece, &segment).is_ok()));
+        }
+        if listed.len() == *pieces as usize {
+            unfit += std::mem::take(kept).len();
+        }
+        unfit
+    }
+}
+
+/// Whether a segment was there before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Taken {
+    New,
+    Again,
+}
+
 impl Content {
+    /// Takes up a segment that matches its hash.
+    fn take_up(&mut self, piece: PieceIndex, segment: &[u8]) -> Result<Taken, PieceHashesError> {
+        let Self::Received { arrived, turn } = self else { return Ok(Taken::Again) };
+        if turn.len() <= piece.as_usize() {
+            turn.resize(piece.as_usize() + 1, 0);
+        }
+        if turn[piece.as_usize()] != 0 {
+            return Ok(Taken::Again);
+        }
+        arrived.push(segment)?;
+        turn[piece.as_usize()] = arrived.len() as u32;
+        Ok(Taken::New)
+    }
+
     fn get(&self, piece: PieceIndex) -> Option<&[u8]> {
         match self {
             Self::Owned(lines) => lines.get(piece),
@@ -285,6 +350,33 @@ mod tests {
         list.write(T, PieceIndex(0), b"aa").unwrap();
         let error = list.close(T).unwrap_err().to_string();
         assert!(error.ends_with("/out is not a folder"), "{error}");
+    }
+
+    #[test]
+    fn what_an_earlier_run_kept_is_held_as_soon_as_its_hash_is_known_and_matches() {
+        let folder = tempfile::tempdir().unwrap();
+        let note = || Note::open(folder.path(), 3).unwrap();
+        let mut list = wanting(folder.path(), &["aa", "b", "cc"]).going_on_from(note());
+        list.write(T, PieceIndex(2), b"cc").unwrap();
+        list.write(T, PieceIndex(2), b"cc").unwrap();
+        list.write(T, PieceIndex(0), b"aa").unwrap();
+        drop(list);
+
+        let mut list = HashList::new(3, folder.path(), Vec::new()).going_on_from(note());
+        list.open(T, "x", &layout(3));
+        assert_eq!(list.held("x"), Some(Bitfield::none(3)));
+        list.learn(T, PieceIndex(0), &hashes(&["aa", "b"]));
+        assert_eq!(list.held("x").unwrap().iter().collect::<Vec<_>>(), [PieceIndex(0)]);
+        list.learn(T, PieceIndex(2), &hashes(&["other"]));
+        assert_eq!(list.held("x").unwrap().iter().collect::<Vec<_>>(), [PieceIndex(0)]);
+        list.write(T, PieceIndex(1), b"b").unwrap();
+        list.write(T, PieceIndex(2), b"other").unwrap();
+        list.close(T).unwrap();
+        assert_eq!(std::fs::read(folder.path().join("client3_x")).unwrap(), b"aa\nb\nother");
+        drop(list);
+
+        let kept = note().take("x");
+        assert_eq!(kept.values().map(|content| &content[..]).collect::<Vec<_>>(), [&b"aa"[..], b"b", b"other"]);
     }
 
     #[test]

@@ -7,12 +7,12 @@ use super::ending::Ending;
 use super::naming::Naming;
 use super::outputs::{Asked, Outputs};
 use super::{Exit, Launch, complain, slow_lines};
-use crate::assignment::{HashList, Input};
+use crate::assignment::{HashList, Input, Note, NoteError};
 use crate::cli::{AssignmentArgs, ProgressWhen};
 use crate::net::mpi::{self, Options, World};
 use crate::net::record::Recorded;
 use crate::net::shaping::Limits;
-use crate::protocol::{Catalog, Config, Incarnation, Member, Node, Outcome, Patience, Policy, Rank, TRACKER};
+use crate::protocol::{Catalog, Config, Incarnation, Member, Node, Outcome, Patience, Policy, Rank, Sameness, TRACKER};
 use crate::report::{Explain, Names, Observer, Observers, Progress, SummaryText};
 use crate::storage::Immediate;
 
@@ -87,14 +87,7 @@ fn take_part(args: &AssignmentArgs, mut world: World) -> ! {
         Some(unwritable) => (refusal(Outcome::Disk, unwritable), HashList::new(rank.0, &args.output, Vec::new())),
         None => bring(args, rank),
     };
-    let config = Config {
-        rank,
-        world: world.size(),
-        incarnation: Incarnation::default(),
-        seed: args.seed,
-        policy: Policy::assignment(),
-        patience: Patience::job(),
-    };
+    let config = config(args, &world);
     let mut observers = observers(args, rank, &names);
     observers.add(writers);
     let mut ending = Ending::default();
@@ -102,7 +95,8 @@ fn take_part(args: &AssignmentArgs, mut world: World) -> ! {
         ending.observe(observed);
         observers.observe(now, observed);
     };
-    let mut depot = Immediate::new(Naming { storage, names });
+    let storage = Naming { storage, names };
+    let mut depot = if args.resume.is_some() { Immediate::looking(storage) } else { Immediate::new(storage) };
     let options = options(args, rank);
     let mut drive = |node: &mut dyn Node| world.drive(node, &mut depot, &mut observer, &options);
     let (driven, record_failure) = match record {
@@ -117,7 +111,8 @@ fn take_part(args: &AssignmentArgs, mut world: World) -> ! {
         complain(error);
         world.abort(Outcome::Bug.code());
     }
-    let failures: Vec<String> = observers.failures().into_iter().chain(record_failure).collect();
+    let not_kept = depot.into_storage().storage.into_note().and_then(|note| put_away(note, ending.outcome()));
+    let failures: Vec<String> = observers.failures().into_iter().chain(record_failure).chain(not_kept).collect();
     drop(observers);
     // What all agreed on cannot be changed any more. But when MPI_Finalize returns every rank has closed its files: then a
     // code of its own harms nobody, and mpirun returns the one that is not 0.
@@ -128,15 +123,46 @@ fn take_part(args: &AssignmentArgs, mut world: World) -> ! {
     world.finalize(code)
 }
 
+/// Who this rank is, and how all behave.
+fn config(args: &AssignmentArgs, world: &World) -> Config {
+    let sameness = if args.resume.is_some() { Sameness::Found } else { Sameness::Traded };
+    Config {
+        rank: world.rank(),
+        world: world.size(),
+        incarnation: Incarnation::default(),
+        seed: args.seed,
+        policy: Policy { sameness, ..Policy::assignment() },
+        patience: Patience::job(),
+    }
+}
+
+/// Leaves the note of what was received for another run, unless there is nothing left for that one; tells what is wrong with it.
+fn put_away(note: Note, outcome: Outcome) -> Option<String> {
+    let failure = note.failure();
+    if outcome != Outcome::Complete {
+        return failure;
+    }
+    let path = note.path().to_owned();
+    note.remove().err().map(|error| format!("{}: {error}; remove it yourself", path.display()))
+}
+
 /// What this rank brings to the swarm, and where it keeps what it gets. The tracker's rank reads no input.
 fn bring(args: &AssignmentArgs, rank: Rank) -> (Catalog, HashList) {
     let storage = |owned| HashList::new(rank.0, &args.output, owned);
     if rank == TRACKER {
         return (Catalog::default(), storage(Vec::new()));
     }
-    match Input::read(&args.input, rank.0) {
-        Ok(input) => (catalog(&input), storage(input.owned)),
-        Err(error) => (refusal(Outcome::BadInput, error), storage(Vec::new())),
+    let input = match Input::read(&args.input, rank.0) {
+        Ok(input) => input,
+        Err(error) => return (refusal(Outcome::BadInput, error), storage(Vec::new())),
+    };
+    let catalog = catalog(&input);
+    let storage = storage(input.owned);
+    match args.resume.as_deref().map(|folder| Note::open(folder, rank.0)) {
+        None => (catalog, storage),
+        Some(Ok(note)) => (catalog, storage.going_on_from(note)),
+        Some(Err(error @ NoteError::Foreign(_))) => (refusal(Outcome::BadInput, error), storage),
+        Some(Err(error)) => (refusal(Outcome::Disk, error), storage),
     }
 }
 

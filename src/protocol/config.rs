@@ -63,6 +63,18 @@ pub enum Sameness {
     Traded,
     /// It asks its storage first, and copies what another piece of the same hash brought.
     Copied,
+    /// It asks its storage first, which may have kept the piece from an earlier run, and trades all that is not there.
+    Found,
+}
+
+impl Sameness {
+    /// Whether it asks its storage for a piece before it asks others.
+    pub(super) fn asks_storage(self) -> bool {
+        match self {
+            Self::Traded => false,
+            Self::Copied | Self::Found => true,
+        }
+    }
 }
 
 /// Which piece comes next.

@@ -60,7 +60,7 @@ pub enum Event {
         torrent: TorrentId,
     },
     /// The storage has heard of hashes, as [`super::Decision::Learn`] told it: of these pieces it has what may be their
-    /// content, and will say [`Event::Held`] or [`Event::Lacking`] of each. Only under [`super::Sameness::Copied`].
+    /// content, and will say [`Event::Held`] or [`Event::Lacking`] of each. Never under [`super::Sameness::Traded`].
     Learnt {
         /// Whose.
         torrent: TorrentId,
@@ -93,7 +93,7 @@ pub enum Event {
         names: Vec<String>,
     },
     /// Neither of the two will be said again, unless a rank is lost ([`super::Prospects::Reserve`]). It is said anew after
-    /// each [`super::Decision::Succeed`].
+    /// [`super::Decision::Succeed`], when what follows from all of these has been said.
     AllOffered,
     /// This rank cannot go on, and the run is to end for all.
     GiveUp(Refusal),

@@ -19,6 +19,8 @@ pub(super) struct Peer {
     /// Requests to it that have no answer yet.
     pub(super) in_flight: u16,
     pub(super) pace: Pace,
+    /// The same of what it had to get first itself.
+    pub(super) taking: Pace,
     /// Rounds in a row without a good piece: no answer, nothing held, a bad piece.
     barren: Rounds,
     /// Of these, the ones since it last proved that it lives: what its rest grows with.
@@ -131,22 +133,26 @@ impl Peer {
     }
 
     /// Whether it is as good as any to ask: no reason to ask others first, and neither resting, slow nor tardy.
-    pub(super) fn is_reliable(&self, now: Time, usual: Option<Duration>) -> bool {
-        let slow = usual.is_some_and(|usual| self.pace.is_slow(usual));
+    pub(super) fn is_reliable(&self, now: Time, service: Option<Duration>, taking: Option<Duration>) -> bool {
+        let slow = |pace: &Pace, usual: Option<Duration>| usual.is_some_and(|usual| pace.is_slow(usual));
+        let slow = slow(&self.pace, service) || slow(&self.taking, taking);
         now >= self.rest_until && !self.is_doubtful(now) && !self.is_tardy(now) && !slow
     }
 
     /// It is long in taking a piece that it was to take first.
     pub(super) fn is_late_to_take(&mut self, now: Time, asked: Time) {
+        self.taking.lags(now.since(asked));
         if self.tardy.note(now, asked) {
             let rest = now.since(asked) * Self::TARDY * (1 << (self.tardy.count - 1).min(10));
             self.tardy_until = now + rest.min(Self::LONGEST_REST);
         }
     }
 
-    /// It took a piece in time, and sent it.
-    pub(super) fn took(&mut self) {
+    /// It took a piece, and sent it so long after it was asked.
+    pub(super) fn took(&mut self, after: Duration) {
         self.tardy.count = 0;
+        self.taking.served();
+        self.taking.took(after);
     }
 
     /// Whether it was long in taking a piece, of late.
@@ -338,10 +344,11 @@ mod tests {
         };
         let rests = (0..3).map(|round| late(&mut peer, NOW + ms(10_000 * round)));
         assert_eq!(rests.collect::<Vec<_>>(), [Some(100), Some(200), Some(400)]);
-        assert!(peer.is_reliable(NOW + ms(30_000), None));
-        peer.took();
+        assert!(peer.is_reliable(NOW + ms(30_000), None, None));
+        assert!(!peer.is_reliable(NOW + ms(30_000), None, Some(ms(10))), "it has shown nothing better yet");
+        peer.took(ms(50));
         assert_eq!(late(&mut peer, NOW + ms(60_000)), Some(100));
-        assert!(!peer.is_reliable(NOW + ms(60_060), None));
+        assert!(!peer.is_reliable(NOW + ms(60_060), None, None));
     }
 
     #[test]

@@ -53,7 +53,7 @@ impl<N: Node, S: Storage> Simulation<'_, N, S> {
             Decision::Learn { torrent, first, hashes } => {
                 host.storage.learn(torrent, first, &hashes);
                 self.judge.truth.of_mut(rank).learn(torrent, first, hashes.len());
-                if self.scenario.policy.sameness == Sameness::Copied {
+                if self.scenario.policy.sameness != Sameness::Traded {
                     self.look_for(rank, torrent, first, hashes.len() as u32);
                 }
             }

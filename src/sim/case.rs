@@ -121,7 +121,7 @@ impl Case {
             let name = format!("file{}", files.len());
             files.push(match self.policy().sameness {
                 Sameness::Copied => Published::repetitive(&name, pieces, self.seed),
-                Sameness::Traded => Published::model(&name, pieces, self.seed),
+                Sameness::Traded | Sameness::Found => Published::model(&name, pieces, self.seed),
             });
             left -= drawn;
             kept -= pieces;
@@ -183,7 +183,11 @@ impl Case {
         let seeding = dice.one_of(&[Seeding::Freely, Seeding::OnceEach]);
         let neighbours = dice.one_of(&[50, 50, 3]);
         let office = if dice.percent(30) { Office::Beside } else { Office::Apart };
-        let sameness = if dice.percent(30) { Sameness::Copied } else { Sameness::Traded };
+        let sameness = match (dice.percent(30), dice.percent(15)) {
+            (true, _) => Sameness::Copied,
+            (false, true) => Sameness::Found,
+            (false, false) => Sameness::Traded,
+        };
         let preference = if dice.percent(30) { Preference::Takers } else { Preference::LeastLoaded };
         let window_bytes = Policy::assignment().window_bytes;
         Policy {

@@ -10,6 +10,7 @@ use crate::metainfo::{Layout, PieceHashes, PieceIndex, TorrentId};
 #[derive(Debug)]
 pub struct Immediate<S> {
     storage: S,
+    habit: Habit,
     words: VecDeque<Word>,
     /// What has come so far of pieces of several blocks.
     begun: HashMap<Passage, Vec<u8>>,
@@ -17,10 +18,43 @@ pub struct Immediate<S> {
     whole: Vec<u8>,
 }
 
+/// What a depot does when it hears of hashes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Habit {
+    /// It waits for pieces to come.
+    Waits,
+    /// It says which of them are here already.
+    Looks,
+}
+
 impl<S: Storage> Immediate<S> {
     /// A depot over this storage.
     pub fn new(storage: S) -> Self {
-        Self { storage, words: VecDeque::new(), begun: HashMap::new(), whole: Vec::new() }
+        Self { storage, habit: Habit::Waits, words: VecDeque::new(), begun: HashMap::new(), whole: Vec::new() }
+    }
+
+    /// A depot over this storage, which may hold pieces from an earlier run: it says so when it hears of their hashes.
+    pub fn looking(storage: S) -> Self {
+        Self { habit: Habit::Looks, ..Self::new(storage) }
+    }
+
+    /// Its storage, when all is over.
+    pub fn into_storage(self) -> S {
+        self.storage
+    }
+
+    /// Says which of these pieces are held.
+    fn tell_of(&mut self, torrent: TorrentId, first: PieceIndex, count: u32) {
+        let mut here = Vec::new();
+        for piece in (first.0..first.0.saturating_add(count)).map(PieceIndex) {
+            self.whole.clear();
+            if self.storage.read(torrent, piece, &mut self.whole).is_ok() {
+                here.push(piece);
+            }
+        }
+        let held = here.clone();
+        self.words.push_back(Word::Own(OwnWord::Learnt { torrent, first, count, here }));
+        self.words.extend(held.into_iter().map(|piece| Word::Own(OwnWord::Held { torrent, piece })));
     }
 
     /// Whether a piece travels in several blocks.
@@ -44,6 +78,9 @@ impl<S: Storage> Depot for Immediate<S> {
 
     fn learn(&mut self, torrent: TorrentId, first: PieceIndex, hashes: &PieceHashes) {
         self.storage.learn(torrent, first, hashes);
+        if self.habit == Habit::Looks {
+            self.tell_of(torrent, first, hashes.len() as u32);
+        }
     }
 
     fn travels(&self, torrent: TorrentId, piece: PieceIndex) -> Option<u32> {
@@ -159,6 +196,27 @@ mod tests {
             Word::Arrived { passage, result } => Some((passage, result.unwrap())),
             other => panic!("{other:?}"),
         }
+    }
+
+    #[test]
+    fn one_that_looks_says_what_is_here_when_it_hears_of_the_hashes() {
+        for (held, count) in [(Bitfield::all(1), 1), (Bitfield::none(1), 0)] {
+            let mut model = Model::default();
+            model.place("file", LAYOUT, &held, &content());
+            let mut depot = Immediate::looking(model);
+            let mut hashes = PieceHashes::new();
+            hashes.push(&Model::hash(&content())).unwrap();
+            depot.open(TORRENT, "file", &LAYOUT);
+            depot.learn(TORRENT, PieceIndex(0), &hashes);
+            let Some(Word::Own(OwnWord::Learnt { here, count: 1, .. })) = depot.next() else {
+                panic!("it says nothing")
+            };
+            assert_eq!(here.len(), count);
+            let told = std::iter::from_fn(|| depot.next()).collect::<Vec<_>>();
+            assert!(told.len() == count && told.iter().all(|word| matches!(word, Word::Own(OwnWord::Held { .. }))));
+        }
+        let mut waits = depot(&Bitfield::all(1));
+        assert!(waits.next().is_none());
     }
 
     #[test]

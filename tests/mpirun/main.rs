@@ -12,6 +12,7 @@ mod course_tests;
 mod job;
 mod program;
 mod reports;
+mod resumed;
 mod stories;
 mod swarm_folder;
 mod usage;

@@ -15,12 +15,14 @@ pub(crate) struct Job<'a> {
     /// How a shell starts the program as rank `$RANK`, where one does.
     shell: Option<&'static str>,
     words: Vec<String>,
+    /// Where the launcher is to leave what it makes, where that is not the system's place.
+    own: Option<&'a Path>,
 }
 
 impl<'a> Job<'a> {
     /// A job of so many ranks, all standing in `folder`.
     pub(crate) fn new(ranks: u32, folder: &'a Path) -> Self {
-        Self { ranks, folder, shell: None, words: Vec::new() }
+        Self { ranks, folder, shell: None, words: Vec::new(), own: None }
     }
 
     /// Lets rank R stand in `rank<R>` below the folder.
@@ -41,11 +43,20 @@ impl<'a> Job<'a> {
         self
     }
 
+    /// Lets an Open MPI that is going to be killed, and so cannot clear anything away, make it here: files alone.
+    pub(crate) fn with_all_its_own_below(mut self, folder: &'a Path) -> Self {
+        self.own = Some(folder);
+        self
+    }
+
     /// Starts it.
     pub(crate) fn start(self) -> Running {
         let mut command = Launcher::get().ranks(self.ranks);
         if let Some(shell) = self.shell {
             command.args(["sh", "-c", &format!("RANK=${{OMPI_COMM_WORLD_RANK:-$PMI_RANK}}; {shell}")]);
+        }
+        if let Some(own) = self.own {
+            command.env("TMPDIR", own).env("OMPI_MCA_btl", "self,tcp");
         }
         command.arg(PROGRAM).args(&self.words).current_dir(self.folder);
         Running::start(command)

@@ -35,7 +35,7 @@ fn fetched(report: &Report, rank: u32) -> u64 {
 
 #[test]
 fn what_repeats_is_fetched_once_where_it_is_copied_and_each_time_where_all_is_traded() {
-    for (sameness, all) in [(Sameness::Copied, 20), (Sameness::Traded, 80)] {
+    for (sameness, all) in [(Sameness::Copied, 20), (Sameness::Traded, 80), (Sameness::Found, 80)] {
         let scenario = repetitive(4, sameness);
         assert_eq!(different(&scenario), 20);
         let report = run(&scenario);
@@ -75,6 +75,6 @@ fn what_a_client_in_a_new_life_has_is_found_by_its_storage_and_not_fetched_again
         assert!(all_is_delivered(&report));
         fetched(&report, 4)
     };
-    assert_eq!(fetched_with(Sameness::Copied), 60);
+    assert_eq!([Sameness::Copied, Sameness::Found].map(fetched_with), [60, 60]);
     assert!(fetched_with(Sameness::Traded) > 75, "it had some when it crashed");
 }

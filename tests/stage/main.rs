@@ -16,6 +16,7 @@ mod job;
 mod mounted;
 mod one_place;
 mod plan;
+mod planted;
 mod program;
 mod progress;
 mod receipt;

@@ -63,6 +63,12 @@ impl Stage<'_> {
         Running::start(self.command)
     }
 
+    /// Starts it while another job runs.
+    pub(crate) fn start_beside(mut self, other: &Running) -> Running {
+        self.command.current_dir(self.folder);
+        other.start_beside(self.command)
+    }
+
     /// Runs it to its end, whatever that is.
     pub(crate) fn run(self) -> Ended {
         self.start().end()

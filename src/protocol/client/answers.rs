@@ -8,7 +8,7 @@ use super::shared::Shared;
 use super::torrent::{State, Torrent};
 use crate::metainfo::{Bitfield, PieceHashes, PieceIndex, TorrentId};
 use crate::protocol::{
-    Answer, Change, Decision, Described, Lack, Observed, Outbox, Owned, Rank, Sameness, Shortfall, Swarm, Time,
+    Answer, Change, Decision, Described, Lack, Observed, Outbox, Owned, Rank, Shortfall, Swarm, Time,
 };
 
 impl Download {
@@ -88,7 +88,7 @@ impl Download {
         if !held.is_full() {
             let hashes = hashes.clone();
             out.push(Decision::Learn { torrent, first: PieceIndex(0), hashes });
-            if shared.config.policy.sameness == Sameness::Copied {
+            if shared.config.policy.sameness.asks_storage() {
                 self.twins.ask_storage();
             }
             shared.holdings.note_resumed(torrent, shared.config.rank);
@@ -165,7 +165,7 @@ impl Download {
         let Some(learnt) = torrent.learn(first, &hashes) else {
             return out.tell(Observed::Misbehaved { from: shared.tracker(), how: "hashes do not join".into() });
         };
-        if shared.config.policy.sameness == Sameness::Traded {
+        if !shared.config.policy.sameness.asks_storage() {
             torrent.release(learnt, held);
         } else if !hashes.is_empty() {
             self.twins.ask_storage();

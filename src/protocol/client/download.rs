@@ -150,7 +150,7 @@ impl Download {
         match source {
             Source::Holder => peer.pace.took(now.since(sent)),
             // That the peer had to wait for it itself says nothing of how fast it serves.
-            Source::Taker => peer.took(),
+            Source::Taker => peer.took(now.since(sent)),
         }
         shared.peers.measure();
         shared.holdings.insert(torrent, piece, from);

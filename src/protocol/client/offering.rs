@@ -1,5 +1,7 @@
 //! What a client comes to own and to want while the swarm runs, and how it waits for what others may come to offer.
 
+use std::collections::BTreeSet;
+
 use super::announcing::Pending;
 use super::download::{Download, Stage};
 use super::shared::Shared;
@@ -27,8 +29,9 @@ impl Download {
     pub(super) fn take_own(&mut self, id: TorrentId, shared: &mut Shared, out: &mut Outbox) {
         let Some(torrent) = self.torrents.get(&id) else { return };
         let same = |owned: &&Owned| owned.name == torrent.name && owned.hashes == torrent.hashes;
-        let Some(owned) = self.catalog.owned.iter().find(same) else { return };
-        let new: Vec<PieceIndex> = owned.held.iter().filter(|&piece| !shared.holdings.contains(id, piece)).collect();
+        // One that came back with a part of it may come to own it whole.
+        let pieces = self.catalog.owned.iter().filter(same).flat_map(|owned| owned.held.iter());
+        let new: BTreeSet<PieceIndex> = pieces.filter(|&piece| !shared.holdings.contains(id, piece)).collect();
         for piece in new {
             shared.holdings.insert(id, piece, shared.config.rank);
             self.came_to_hold(id, piece, shared, out);

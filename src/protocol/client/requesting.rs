@@ -17,8 +17,8 @@ const NEWS: usize = 512;
 const LAGGING: u32 = 4;
 /// Younger than this no request lags.
 const NEVER_LAGGING: Duration = Duration::from_millis(20);
-/// One who takes a piece has to get it first: it is tardy after so many times what would be lagging.
-const TARDY: u32 = 2;
+/// One who takes a piece has to get it first: it is tardy after so many times what would be lagging, at the least.
+const TARDY: u32 = 4;
 
 /// Who may be asked at a moment.
 #[derive(Clone, Copy, Debug)]
@@ -29,11 +29,21 @@ struct Market {
     usual: Option<Duration>,
     /// Who is not asked, because it has been.
     except: Option<Rank>,
+    seeds: Seeds,
+}
+
+/// What seeds are asked for where they are to be spared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Seeds {
+    /// Only for what nobody else takes: there may be enough of that.
+    Spared,
+    /// Also for what another takes who is not to be relied on.
+    Asked,
 }
 
 impl Market {
     fn new(now: Time, window: u16, shared: &Shared) -> Self {
-        Self { now, window, usual: shared.peers.usual_service(), except: None }
+        Self { now, window, usual: shared.peers.usual_service(), except: None, seeds: Seeds::Asked }
     }
 
     /// How good it is to ask a peer, the less the better; nothing where it may not be asked.
@@ -56,8 +66,10 @@ impl Download {
         let window = self.window(shared);
         self.turn_from_laggards(now, window, shared, out);
         let market = Market::new(now, window, shared);
+        let sparing = shared.config.policy.preference == Preference::Takers;
+        let spared = sparing.then_some(Market { seeds: Seeds::Spared, ..market });
         // A slow peer is asked for one piece at a time, unless nobody else has anything to give.
-        for market in [market, Market { usual: None, ..market }] {
+        for market in spared.into_iter().chain([market, Market { usual: None, ..market }]) {
             while self.has_room(now, window, shared) {
                 let Some((torrent, piece, to)) = self.pick(market, shared) else { break };
                 self.request(now, torrent, piece, to, shared, out);
@@ -82,6 +94,15 @@ impl Download {
     /// After how long a request lags: several times what is usual.
     fn lagging_after(&self, shared: &Shared) -> Duration {
         (shared.peers.usual_service().unwrap_or_default() * LAGGING).max(NEVER_LAGGING)
+    }
+
+    /// The same where a peer is asked for what it has to get first, as far as seeds are to be spared.
+    fn tardy_after(&self, shared: &Shared) -> Duration {
+        let lagging = self.lagging_after(shared);
+        match shared.config.policy.preference {
+            Preference::LeastLoaded => lagging,
+            Preference::Takers => (shared.peers.usual_taking().unwrap_or_default() * LAGGING).max(lagging * TARDY),
+        }
     }
 
     /// Whether something is lacked and nothing is to be expected from what is in flight.
@@ -126,21 +147,22 @@ impl Download {
             let tie = [u64::from(shared.config.rank.0), u64::from(rank.0), u64::from(piece.0)];
             Some((score, seeded::mix(shared.config.seed, &tie), rank))
         };
-        let taker = self.taker(torrent, piece, shared);
+        let tardy = |rank| shared.peers.find(rank).is_some_and(|peer| peer.is_tardy(market.now));
+        let taker = self.taker(torrent, piece, shared).filter(|&taker| market.usual.is_none() || !tardy(taker));
         let spares_seeds = self.relies_on_taker(torrent, piece, market, shared);
         let holders = torrent.holders(piece).filter(|&rank| !spares_seeds || torrent.takers.include(rank));
         holders.chain(taker).filter_map(rated).min().map(|(_, _, rank)| rank)
     }
 
-    /// Whether the one who takes a piece gives it soon enough, so that the seeds need not give it twice.
+    /// Whether a piece is to come from the one who takes it, so that the seeds need not give it twice.
     fn relies_on_taker(&self, torrent: &Torrent, piece: PieceIndex, market: Market, shared: &Shared) -> bool {
         let others = |rank: &Rank| *rank != shared.config.rank && market.except != Some(*rank);
-        let usual = shared.peers.usual_service();
-        shared.config.policy.preference == Preference::Takers
-            && torrent
-                .taker(piece)
-                .filter(others)
-                .is_some_and(|taker| shared.peers.find(taker).is_none_or(|peer| peer.is_reliable(market.now, usual)))
+        let (service, taking) = (shared.peers.usual_service(), shared.peers.usual_taking());
+        let reliable =
+            |taker| shared.peers.find(taker).is_none_or(|peer| peer.is_reliable(market.now, service, taking));
+        let sparing = shared.config.policy.preference == Preference::Takers;
+        let taker = torrent.taker(piece).filter(|taker| sparing && others(taker));
+        taker.is_some_and(|taker| market.seeds == Seeds::Spared || reliable(taker))
     }
 
     /// How many clients ask a peer for pieces: no downloader asks itself.
@@ -200,11 +222,11 @@ impl Download {
     /// Notes which peers lag behind what is usual, and asks others for what this client is to take first: those that wait
     /// for it here must not wait for a slow seed.
     fn turn_from_laggards(&mut self, now: Time, window: u16, shared: &mut Shared, out: &mut Outbox) {
+        self.note_tardy(now, shared);
         if shared.peers.usual_service().is_none() {
             return;
         }
         let lagging = self.lagging_after(shared);
-        self.note_tardy(now, lagging * TARDY, shared);
         let lags = |flight: &&Flight| {
             flight.source == Source::Holder && !flight.substitute && now.since(flight.sent) >= lagging
         };
@@ -228,8 +250,9 @@ impl Download {
     }
 
     /// Notes which peers are long in taking what they are to take first: it is not waited for.
-    fn note_tardy(&self, now: Time, tardy: Duration, shared: &mut Shared) {
+    fn note_tardy(&self, now: Time, shared: &mut Shared) {
         if shared.config.policy.preference == Preference::Takers {
+            let tardy = self.tardy_after(shared);
             let late = |flight: &&Flight| flight.source == Source::Taker && now.since(flight.sent) >= tardy;
             for flight in self.flights.iter().filter(late) {
                 shared.peers.get(flight.to).is_late_to_take(now, flight.sent);
@@ -239,11 +262,10 @@ impl Download {
 
     /// Endgame: nothing is left to ask for, so what lags is asked of a second peer too.
     fn ask_twice(&mut self, now: Time, window: u16, shared: &mut Shared, out: &mut Outbox) {
-        let lagging = self.lagging_after(shared);
-        let sparing = shared.config.policy.preference == Preference::Takers;
+        let (lagging, tardy) = (self.lagging_after(shared), self.tardy_after(shared));
         let allowed = |flight: &Flight| match flight.source {
-            Source::Taker if sparing => lagging * TARDY,
-            Source::Taker | Source::Holder => lagging,
+            Source::Taker => tardy,
+            Source::Holder => lagging,
         };
         let late = self.flights.iter().filter(|flight| now.since(flight.sent) >= allowed(flight));
         let late: Vec<Flight> = late.copied().collect();
@@ -261,9 +283,9 @@ impl Download {
 
     /// When the next request begins to lag: then its slot is free, or it is made a second time.
     fn next_lagging(&self, now: Time, shared: &Shared) -> Option<Time> {
-        let lagging = self.lagging_after(shared);
+        let (lagging, tardy) = (self.lagging_after(shared), self.tardy_after(shared));
         // Once it is past, only an event can change anything.
-        let ends = self.flights.iter().flat_map(|flight| [flight.sent + lagging, flight.sent + lagging * TARDY]);
+        let ends = self.flights.iter().flat_map(|flight| [flight.sent + lagging, flight.sent + tardy]);
         ends.filter(|&time| time > now).min()
     }
 

@@ -6,7 +6,7 @@ use super::download::{Download, Stage};
 use super::shared::Shared;
 use super::torrent::State;
 use crate::metainfo::{PieceIndex, TorrentId};
-use crate::protocol::{Decision, Outbox, Time};
+use crate::protocol::{Decision, Outbox, Sameness, Time};
 
 /// One piece of one torrent.
 type Piece = (TorrentId, PieceIndex);
@@ -110,6 +110,9 @@ impl Download {
 
     /// Finds the way to a piece that is not held: a fetch, or a copy of its twin, for which it may have to wait.
     fn settle(&mut self, piece: Piece, shared: &Shared, out: &mut Outbox) {
+        if shared.config.policy.sameness != Sameness::Copied {
+            return self.fetch(piece);
+        }
         match self.first_like(piece) {
             Some(first) if first == piece => self.fetch(piece),
             Some(first) if shared.holdings.contains(first.0, first.1) => self.twins.copy(first, piece, out),

@@ -128,11 +128,12 @@ impl Roster {
     }
 
     /// A rank is gone, in this version: those who may have to do its work, though they may be silent for now, have not
-    /// finished until they have said so again.
+    /// finished until they have said so again. Whoever was told to stop does no more work.
     pub(super) fn note_gone(&mut self, gone: Rank, version: Version) {
         self.entry(gone).gone = version;
         let others = self.clients.iter_mut().filter(|(rank, _)| **rank != gone).map(|(_, client)| client);
-        for client in others.filter(|client| client.about.prospects == Prospects::Reserve) {
+        let reserve = |client: &&mut Client| client.about.prospects == Prospects::Reserve && !client.stopped;
+        for client in others.filter(reserve) {
             client.about.prospects = Prospects::Open;
             client.finished = None;
         }

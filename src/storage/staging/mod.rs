@@ -25,7 +25,6 @@ mod workers;
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 pub use card::Card;
@@ -65,8 +64,8 @@ pub struct Staging {
     /// Whether it has said that it will offer nothing more.
     all_offered: bool,
     failed: bool,
-    /// Tells workers that wait for something to wait no longer.
-    stopping: Arc<AtomicBool>,
+    /// Whether the run ends, so that nothing more is begun.
+    settled: bool,
 }
 
 /// What a torrent of the swarm is a part of.
@@ -97,7 +96,7 @@ impl Staging {
             arrivals: Arrivals::default(),
             all_offered: false,
             failed: false,
-            stopping: Arc::new(AtomicBool::new(false)),
+            settled: false,
         }
     }
 
@@ -150,12 +149,6 @@ impl Staging {
             Done::Committed(result) => self.committed(result),
             Done::Suspended(result) => self.suspended(result),
         }
-    }
-}
-
-impl Drop for Staging {
-    fn drop(&mut self) {
-        self.stopping.store(true, Ordering::Relaxed);
     }
 }
 
@@ -225,6 +218,8 @@ impl Depot for Staging {
     }
 
     fn succeed(&mut self, rank: u32) {
+        // That all was offered was true before this.
+        self.words.retain(|word| !matches!(word, Word::Own(OwnWord::AllOffered)));
         if self.gone.insert(rank) {
             self.take_over_from(rank);
         } else {
@@ -239,7 +234,7 @@ impl Depot for Staging {
     }
 
     fn settle(&mut self) {
-        self.stopping.store(true, Ordering::Relaxed);
+        self.settled = true;
         self.suspend();
     }
 
@@ -264,7 +259,7 @@ impl Depot for Staging {
             }
             match self.workers.next() {
                 Some(done) => self.hear(done),
-                None if !self.hash_on() => return None,
+                None if !self.hash_on() && !self.open_place_again() => return None,
                 None => {}
             }
         }

@@ -27,6 +27,8 @@ pub(super) struct Origin {
     /// By portion that was begun: how many of its pieces are not hashed, or not in this rank's own target.
     left: BTreeMap<usize, usize>,
     offered: BTreeSet<usize>,
+    /// Portions that were begun while another job had this rank's place: they are still to be put there.
+    unplaced: BTreeSet<usize>,
     /// What this rank reads that is something else for others, by portion: none of these is put in place.
     others_differ: BTreeMap<usize, BTreeMap<PieceIndex, PieceDigest>>,
     /// Whether there was no room for what is hashed ahead.
@@ -47,7 +49,8 @@ impl Origin {
 
     /// The portions of which this rank's own target does not have all yet.
     pub(super) fn unfilled(&self) -> BTreeSet<usize> {
-        self.left.keys().chain(&self.queue).chain(self.others_differ.keys()).copied().collect()
+        let begun = self.left.keys().chain(&self.queue).chain(&self.unplaced);
+        begun.chain(self.others_differ.keys()).copied().collect()
     }
 }
 
@@ -68,6 +71,7 @@ impl Staging {
             at_work: 0,
             left: BTreeMap::new(),
             offered: BTreeSet::new(),
+            unplaced: BTreeSet::new(),
             others_differ: BTreeMap::new(),
             is_full: false,
             full_since: None,
@@ -103,9 +107,13 @@ impl Staging {
     pub(super) fn hash_on(&mut self) -> bool {
         let (Some(plan), Some(origin)) = (self.plan.clone(), &mut self.origin) else { return false };
         let target = self.place.as_ref().and_then(|place| place.target().cloned());
-        if self.place.is_some() && target.is_none() || self.failed {
+        let awaited = self.place.as_ref().filter(|_| target.is_none());
+        // What a .torrent lists is offered without being read.
+        if awaited.is_some_and(|place| !place.is_held_up() || self.order.known.is_some()) || self.failed || self.settled
+        {
             return false;
         }
+        let is_held_up = awaited.is_some();
         if origin.is_full {
             if origin.full_since.is_some_and(|since| since.elapsed() < Origin::PATIENCE) {
                 return false;
@@ -121,6 +129,9 @@ impl Staging {
                 let Some(portion) = origin.queue.pop_front() else { break };
                 let pieces = plan.portions.get(portion).map(|portion| portion.pieces.clone()).unwrap_or_default();
                 origin.left.insert(portion, pieces.len());
+                if is_held_up {
+                    origin.unplaced.insert(portion);
+                }
                 origin.pieces.extend(&pieces);
                 if pieces.is_empty() {
                     self.portion_hashed(portion);
@@ -167,11 +178,27 @@ impl Staging {
         }
     }
 
+    /// Another job has left this rank's place: what was read meanwhile is read once more to be put there.
+    pub(super) fn fill_late_place(&mut self) {
+        if let Some(origin) = &mut self.origin {
+            let unplaced = std::mem::take(&mut origin.unplaced);
+            // One that is just being read comes to its end first.
+            let (later, now) = unplaced.into_iter().partition(|portion| origin.left.contains_key(portion));
+            origin.unplaced = later;
+            let now: BTreeSet<usize> = now;
+            origin.queue.extend(now);
+        }
+        self.hash_on();
+    }
+
     fn portion_hashed(&mut self, portion: usize) {
         if let Some(origin) = &mut self.origin {
             origin.left.remove(&portion);
         }
         self.offer(portion);
+        if self.place.as_ref().is_some_and(|place| place.target().is_some()) {
+            self.fill_late_place();
+        }
         self.close_what_is_done();
         self.offer_no_more_if_done();
     }

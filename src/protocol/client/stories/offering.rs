@@ -344,6 +344,18 @@ fn what_it_was_about_to_say_of_its_end_it_does_not_say_once_it_hears_who_is_gone
 }
 
 #[test]
+fn one_that_came_with_a_part_of_a_file_and_comes_to_own_it_has_it_whole() {
+    let (layout, mut held) = (Layout { pieces: 2, piece_length: 1 }, Bitfield::none(2));
+    held.insert(PieceIndex(0));
+    let part = Owned { name: "file".into(), layout, hashes: hashes(&["a", "b"]), held, takers: None };
+    let mut stage = Stage::owning(Catalog { owned: vec![part], ..open(&["file"]) });
+    stage.answer(1, Answer::Start { torrents: vec![Some(FILE)], cards: vec![] });
+    stage.answer(2, Answer::Joined { files: vec![known(FILE, &["a", "b"], &[])], swarm: Swarm::default() });
+    stage.hear(owned("file", &["a", "b"]));
+    assert!(stage.said().contains(&Decision::Close { torrent: FILE }));
+}
+
+#[test]
 fn one_that_gives_up_says_so_for_all() {
     let mut stage = Stage::waiting();
     stage.said();

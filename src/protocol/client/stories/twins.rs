@@ -10,7 +10,11 @@ fn copying(file: &[&str], other: &[&str]) -> Stage {
 }
 
 fn joined(catalog: Catalog, file: &[&str], other: &[&str], swarm: Swarm) -> Stage {
-    let policy = Policy { sameness: Sameness::Copied, ..Policy::assignment() };
+    joined_under(Sameness::Copied, catalog, file, other, swarm)
+}
+
+fn joined_under(sameness: Sameness, catalog: Catalog, file: &[&str], other: &[&str], swarm: Swarm) -> Stage {
+    let policy = Policy { sameness, ..Policy::assignment() };
     let wanted = vec!["file".into(), "other".into()];
     let mut stage = Stage::of(Incarnation(0), policy, Catalog { wanted, ..catalog });
     let torrents = stage.client.download.catalog.owned.iter().map(|_| Some(FILE)).collect();
@@ -105,6 +109,18 @@ fn of_pieces_with_the_same_hash_one_is_asked_for_and_the_others_are_copied() {
     stage.held((OTHER, 0));
     let said = stage.said();
     assert!([FILE, OTHER].iter().all(|&torrent| said.contains(&Decision::Close { torrent })));
+}
+
+#[test]
+fn what_an_earlier_run_kept_is_not_asked_for_and_all_else_is_though_its_content_is_here() {
+    let swarm = seeded(&[FILE, OTHER]);
+    let mut stage = joined_under(Sameness::Found, Catalog::default(), &["a", "b", "a"], &["a"], swarm);
+    assert_eq!(asked(&stage.said()), []);
+    stage.learnt(FILE, 3, &[0]);
+    stage.held((FILE, 0));
+    stage.learnt(OTHER, 1, &[]);
+    let said = stage.said();
+    assert_eq!((pieces(&asked(&said)), copies(&said)), (vec![(FILE, 1), (FILE, 2), (OTHER, 0)], vec![]));
 }
 
 #[test]

@@ -181,6 +181,19 @@ fn one_that_was_silent_when_somebody_was_lost_may_still_offer_something() {
 }
 
 #[test]
+fn one_that_was_told_to_stop_does_nobodys_work() {
+    let mut stage = expecting(Policy::assignment());
+    stage.says_all_offered(1);
+    for rank in 1..=4 {
+        let (report, finished) = (Report::default(), Some(Outcome::Complete));
+        stage.call(rank, Call::Completed { report, torrents: Vec::new(), finished });
+    }
+    assert!(stage.sent(1).iter().any(|body| matches!(body, Body::Stop { .. })));
+    stage.is_reborn(3);
+    assert!(!stage.tracker.roster.get(Rank(1)).unwrap().may_offer(), "rank 3 would wait for it in vain");
+}
+
+#[test]
 fn who_is_told_all_there_is_hears_of_one_in_a_new_life_once() {
     let (mut stage, before) = with_one_reborn();
     let gone = |stage: &mut Stage, since| {
