@@ -2,6 +2,7 @@
 
 mod forecast;
 mod receipt;
+mod shortfall;
 mod wanted;
 
 use std::collections::BTreeMap;
@@ -12,6 +13,7 @@ use std::sync::Arc;
 
 use self::forecast::Forecast;
 use self::receipt::{Told, Witness};
+use self::shortfall::in_files;
 use self::wanted::{Wanted, wishes};
 use super::catalog::refusal;
 use super::ending::Ending;
@@ -99,7 +101,7 @@ fn take_part(args: &StageArgs, wishes: Wanted, mut world: World) -> ! {
     let mut observer = |now, observed: &_| {
         ending.observe(observed);
         witness.observe(now, observed);
-        observers.observe(now, observed);
+        in_files(observed, &legend, &wishes).iter().for_each(|told| observers.observe(now, told));
     };
     let mut member = Member::new(config, catalog);
     if let Err(error) = world.drive(&mut member, &mut depot, &mut observer, &options(args, rank)) {

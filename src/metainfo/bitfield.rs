@@ -67,6 +67,16 @@ impl Bitfield {
         self.ones
     }
 
+    /// The pieces that are not in it.
+    #[must_use]
+    pub fn complement(&self) -> Self {
+        let mut rest = Self::none(self.pieces());
+        for piece in (0..self.pieces()).map(PieceIndex).filter(|&piece| !self.contains(piece)) {
+            rest.insert(piece);
+        }
+        rest
+    }
+
     /// Whether every piece is in the set.
     #[must_use]
     pub fn is_full(&self) -> bool {

@@ -183,7 +183,7 @@ mod tests {
             takers: Some(vec![Rank(3)]),
         };
         let about = About { card: vec![0, 255], prospects: Prospects::Open };
-        let shortfall = Shortfall { name: "lost".into(), missing: Some(7), why: Lack::NoHolder };
+        let shortfall = Shortfall { name: "lost".into(), missing: Some(Bitfield::all(7)), why: Lack::NoHolder };
         let finish = Finish { outcome: Outcome::Incomplete, shortfalls: vec![shortfall] };
         vec![
             Call::Publish { part: 0, files: vec![file.clone()], wanted: vec!["f".into()], more: More::Follows, about },

@@ -240,8 +240,8 @@ pub struct Finish {
 pub struct Shortfall {
     /// Its name.
     pub name: String,
-    /// How many pieces are missing, where that is known.
-    pub missing: Option<u32>,
+    /// Which pieces are missing, where that is known.
+    pub missing: Option<Bitfield>,
     /// Why, as part of a sentence.
     pub why: Lack,
 }

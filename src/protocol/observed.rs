@@ -5,7 +5,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Lack, Outcome, Rank, Reason, Term, Time, Volume};
-use crate::metainfo::{PieceIndex, TorrentId};
+use crate::metainfo::{Bitfield, PieceIndex, TorrentId};
 
 /// A step that an observer may want to see. It changes nothing.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -63,8 +63,8 @@ pub enum Observed {
     Progress { done: u64, wanted: u64, client: Rank, held: u64 },
     /// Tracker: a client has all that can be had.
     ClientFinished { rank: Rank, outcome: Outcome },
-    /// Tracker: a client did not get a file.
-    Short { rank: Rank, name: String, missing: Option<u32>, why: Lack },
+    /// Tracker: a client did not get a file, or not these pieces of it.
+    Short { rank: Rank, name: String, missing: Option<Bitfield>, why: Lack },
     /// Tracker: a client gave the run up.
     Aborted { rank: Rank, outcome: Outcome, reason: String },
     /// Tracker: a client is gone.

@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::client_row::ClientRow;
 use super::troubles::lack_name;
 use super::{Names, Observer};
-use crate::metainfo::{PieceIndex, TorrentId};
+use crate::metainfo::{Bitfield, PieceIndex, TorrentId};
 use crate::protocol::{Half, Lack, Observed, Outcome, Rank, Reason, Time};
 
 /// The version of the lines. A new event or field keeps it; a changed or removed one raises it.
@@ -139,6 +139,7 @@ impl Line<'_> {
                 self.event("client_finished").peer("client", *rank).outcome(*outcome)
             }
             Observed::Short { rank, name, missing, why } => {
+                let missing = missing.as_ref().map(Bitfield::count);
                 self.event("short").peer("client", *rank).field("file", name).field("missing", missing).lack(*why)
             }
             Observed::Aborted { rank, outcome, reason } => {
@@ -332,7 +333,15 @@ mod tests {
                 (4, Observed::Progress { done: 10, wanted: 20, client: Rank(1), held: 5 }),
                 (5, Observed::ClientFinished { rank: Rank(2), outcome: Outcome::Incomplete }),
                 (6, Observed::Short { rank: Rank(2), name: String::from("f"), missing: None, why: Lack::Conflict }),
-                (7, Observed::Short { rank: Rank(2), name: String::from("g"), missing: Some(3), why: Lack::NoHolder }),
+                (
+                    7,
+                    Observed::Short {
+                        rank: Rank(2),
+                        name: String::from("g"),
+                        missing: Some(Bitfield::all(3)),
+                        why: Lack::NoHolder,
+                    },
+                ),
                 (
                     8,
                     Observed::Aborted {

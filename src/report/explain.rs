@@ -118,7 +118,7 @@ fn tracker_says(observed: &Observed) -> String {
         }
         Observed::Short { rank, name, missing: Some(missing), why } => format!(
             "I hear that {rank} lacks {} of {}: {}.",
-            count(*missing, "segment"),
+            count(missing.count(), "segment"),
             printable(name),
             sentence(*why)
         ),
@@ -162,6 +162,7 @@ fn refusal(reason: Reason) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::metainfo::Bitfield;
     use crate::protocol::{Lack, Summary, Term};
 
     const FILE: TorrentId = TorrentId(1);
@@ -297,7 +298,7 @@ I can get nothing more (incomplete: needs a seed): I tell the tracker, and only 
                 Observed::Progress { done: 10, wanted: 40, client: Rank(1), held: 5 },
                 Observed::ClientFinished { rank: Rank(2), outcome: Outcome::Complete },
                 Observed::Short { rank: Rank(3), name: name(), missing: None, why: Lack::Unowned },
-                Observed::Short { rank: Rank(3), name: name(), missing: Some(1), why: Lack::NoHolder },
+                Observed::Short { rank: Rank(3), name: name(), missing: Some(Bitfield::all(1)), why: Lack::NoHolder },
                 Observed::Aborted { rank: Rank(2), outcome: Outcome::BadInput, reason },
                 Observed::Lost { rank: Rank(3) },
                 Observed::Summary(Box::new(Summary { traded: 40, ..Summary::default() })),

@@ -122,6 +122,7 @@ fn write_line(text: &mut String, line: std::fmt::Arguments<'_>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::metainfo::Bitfield;
     use crate::protocol::{Lack, Outcome, Rank, Volume};
 
     fn client(rank: u32, figures: [u64; 5], outcome: Option<Outcome>) -> ClientSummary {
@@ -186,7 +187,12 @@ ended: complete and verified (exit 0)
         assert_eq!(
             told(&[
                 Observed::Lost { rank: Rank(1) },
-                Observed::Short { rank: Rank(2), name: String::from("file1"), missing: Some(1), why: Lack::NoHolder },
+                Observed::Short {
+                    rank: Rank(2),
+                    name: String::from("file1"),
+                    missing: Some(Bitfield::all(1)),
+                    why: Lack::NoHolder
+                },
                 Observed::Summary(Box::new(summary)),
             ]),
             "\

@@ -5,10 +5,14 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::names::{count, printable, ranks};
+use crate::metainfo::Bitfield;
 use crate::protocol::{Lack, Observed, Rank, Summary};
 
 /// How the sentence on what could not be written begins; what to do follows.
 const UNWRITTEN: &str = "it could not be written; ";
+
+/// More files that lack something are not told one by one.
+const MOST_FILES: usize = 20;
 
 /// Who missed what, whose files contradict each other, who was lost, who gave up.
 #[derive(Debug, Default)]
@@ -74,8 +78,12 @@ impl Troubles {
                 self.conflicts.push(Conflict { file, first, second, segment, hashes });
             }
             Observed::Short { rank, name, missing, why } => {
-                let shortage =
-                    Shortage { file: name.clone(), missing: *missing, why: lack_name(*why), sentence: sentence(*why) };
+                let shortage = Shortage {
+                    file: name.clone(),
+                    missing: missing.as_ref().map(Bitfield::count),
+                    why: lack_name(*why),
+                    sentence: sentence(*why),
+                };
                 let clients = self.short.entry(shortage).or_default();
                 if !clients.contains(rank) {
                     clients.push(*rank);
@@ -111,7 +119,7 @@ impl Troubles {
                 listed(second)
             ));
         }
-        for (shortage, clients) in &self.short {
+        for (shortage, clients) in self.short.iter().take(MOST_FILES) {
             let (name, at) = (printable(&shortage.file), ranks(clients));
             let why = shortage.sentence;
             lines.push(match (why.strip_prefix(UNWRITTEN), shortage.missing) {
@@ -120,6 +128,12 @@ impl Troubles {
                 (None, Some(missing)) => format!("{name} lacks {} at {at}: {why}", count(missing, "segment")),
                 (None, None) => format!("{name} is missing at {at}: {why}"),
             });
+        }
+        if let Some(more @ 1..) = self.short.len().checked_sub(MOST_FILES) {
+            lines.push(format!(
+                "and {} that lack something (--summary FILE.json has all)",
+                count(more as u64, "more file")
+            ));
         }
         if !self.lost.is_empty() {
             lines.push(format!("lost: {}", ranks(&self.lost)));
@@ -185,7 +199,7 @@ mod tests {
     }
 
     fn short(rank: u32, name: &str, missing: Option<u32>, why: Lack) -> Observed {
-        Observed::Short { rank: Rank(rank), name: String::from(name), missing, why }
+        Observed::Short { rank: Rank(rank), name: String::from(name), missing: missing.map(Bitfield::all), why }
     }
 
     fn conflict(hashes: [&str; 2]) -> Observed {
@@ -219,6 +233,14 @@ mod tests {
                 "file9 is missing at ranks 2, 5: nobody owns it; it needs a seed",
             ]
         );
+    }
+
+    #[test]
+    fn very_many_files_are_not_told_one_by_one() {
+        let steps: Vec<_> = (0..50).map(|number| short(1, &format!("file{number:02}"), None, Lack::Unowned)).collect();
+        let lines = after(&steps).lines();
+        assert_eq!(lines.len(), MOST_FILES + 1);
+        assert_eq!(lines[MOST_FILES], "and 30 more files that lack something (--summary FILE.json has all)");
     }
 
     #[test]

@@ -69,6 +69,8 @@ fn a_file_that_is_missing_everywhere_is_named() {
     fs::remove_file(folder.path().join("data/file0")).unwrap();
     let ended = stage(2, folder.path(), "data.torrent --from . --to out/{rank}").run();
     assert_refused(&ended, 4, &["no rank can read data/file0"]);
+    assert_eq!(ended.said("data/file0 is missing at ranks 0, 1: nobody owns it; it needs a seed"), 1, "{ended:#?}");
+    assert_eq!(ended.said("tree/"), 0, "{ended:#?}");
     for rank in 0..2 {
         assert!(!folder.path().join(format!("out/{rank}/data")).exists());
     }

@@ -336,7 +336,7 @@ impl Download {
             let held = shared.holdings.of(*id).expect("a torrent that is downloaded has holdings");
             let failed = matches!(torrent.state, State::Failed(_));
             if failed || (torrent.state == State::Open && shortage == Shortage::Real) {
-                let missing = Some(torrent.layout.pieces - held.count());
+                let missing = Some(held.complement());
                 shortfalls.push(Shortfall { name: torrent.name.clone(), missing, why: torrent.lack(held) });
             }
         }

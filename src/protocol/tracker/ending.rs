@@ -294,7 +294,7 @@ impl Tracker {
             self.answer(from, sequence, Answer::Wait, out);
         } else {
             for shortfall in &finish.shortfalls {
-                let (name, missing, why) = (shortfall.name.clone(), shortfall.missing, shortfall.why);
+                let (name, missing, why) = (shortfall.name.clone(), shortfall.missing.clone(), shortfall.why);
                 out.tell(Observed::Short { rank: from, name, missing, why });
             }
             // The client could not count this call.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::metainfo::PieceIndex;
+use crate::metainfo::{Bitfield, PieceIndex};
 use crate::protocol::{Body, Decision, Event, Message, Observed, Outcome, Rank, Time};
 use crate::sim::{Knowledge, Scenario};
 
@@ -180,7 +180,7 @@ impl Checker for Delivery {
             }
             Observed::Left { outcome } => self.left(moment, *outcome),
             Observed::Short { rank, name, missing, .. } => {
-                self.short.insert((*rank, name.clone()), *missing);
+                self.short.insert((*rank, name.clone()), missing.as_ref().map(Bitfield::count));
                 Ok(())
             }
             _ => Ok(()),
