@@ -30,7 +30,9 @@ mod track_record;
 mod tracker;
 
 pub use client::Client;
-pub use config::{Catalog, Config, Office, Owned, Patience, Picking, Policy, Prospects, Refusal, Sameness, Seeding};
+pub use config::{
+    Announcing, Catalog, Config, Office, Owned, Patience, Picking, Policy, Prospects, Refusal, Sameness, Seeding,
+};
 pub use event::{Arrival, Event, StopCause, Traffic, Volume};
 pub use member::Member;
 pub use message::{
