@@ -8,9 +8,10 @@ mod segments;
 mod stage;
 mod torrent;
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
 pub use number::NumberError;
 use number::number;
@@ -200,14 +201,31 @@ pub struct ReplayArgs {
     pub folder: PathBuf,
 }
 
+/// The words of a command line with `-v` and `-q` behind the command that they stand before: whoever writes them first means
+/// the same, and clap would take them for options of the assignment.
+#[must_use]
+pub fn in_order(mut words: Vec<OsString>) -> Vec<OsString> {
+    let is_meant = |word: &OsString| match word.to_str() {
+        Some("--verbose" | "--quiet") => true,
+        Some(short) => short.strip_prefix('-').is_some_and(|flags| flags.bytes().all(|flag| b"vq".contains(&flag))),
+        None => false,
+    };
+    let flags = words.iter().skip(1).take_while(|word| is_meant(word)).count();
+    let is_command = |word: &OsString| Cli::command().get_subcommands().any(|command| command.get_name() == word);
+    if words.get(1 + flags).is_some_and(is_command) {
+        words[1..2 + flags].rotate_right(1);
+    }
+    words
+}
+
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
 
     use super::*;
 
     fn parse(words: &str) -> Result<Cli, clap::Error> {
-        Cli::try_parse_from(std::iter::once("tema3").chain(words.split_whitespace()))
+        let words = std::iter::once("tema3").chain(words.split_whitespace());
+        Cli::try_parse_from(in_order(words.map(OsString::from).collect()))
     }
 
     #[test]
@@ -244,5 +262,16 @@ mod tests {
         assert!(parse("--quiet soak").is_err());
         assert!(parse("soak --quiet").is_err());
         assert_eq!(parse("soak -vv").unwrap().verbose, 2);
+    }
+
+    #[test]
+    fn verbose_and_quiet_mean_the_same_before_a_command_and_behind_it() {
+        for words in ["-v -q stage data --to out -v", "stage -vq --verbose data --to out", "-vvq stage data --to out"] {
+            let cli = parse(words).unwrap();
+            let Some(Command::Stage(args)) = cli.command else { panic!("{words}") };
+            assert!(args.quiet && cli.verbose == 2, "{words}");
+        }
+        assert!(parse("-q").unwrap().assignment.quiet && parse("-v").unwrap().verbose == 1);
+        assert!(parse("-v nothing").is_err() && parse("- stage").is_err());
     }
 }

@@ -18,7 +18,9 @@ Examples:
   mpirun -np 64 ./tema3 stage model.torrent --from /project --to /tmp  the same, checked against a .torrent
   mpirun -np 4 ./tema3 stage data --to out/{rank}                      a copy a rank, to try it on one machine
   mpirun -np 4 ./tema3 stage data --to out/{rank} --from-ranks 0 --for 1-3
-                                                                       rank 0 reads, ranks 1 to 3 get it";
+                                                                       rank 0 reads, ranks 1 to 3 get it
+  mpirun -np 64 ./tema3 stage /project/model --to /local/scratch --plan
+                                                                       what that would come to, and whether it fits";
 
 /// What to stage, and to where.
 #[derive(Clone, Debug, Args)]
@@ -33,6 +35,9 @@ pub struct StageArgs {
     /// Folder that holds what the .torrent lists
     #[arg(long, value_name = "DIR")]
     pub from: Option<PathBuf>,
+    /// Print what would be moved, and the room that each node needs and has; change nothing
+    #[arg(long, conflicts_with = "receipt")]
+    pub plan: bool,
     /// Print no summary
     #[arg(short, long)]
     pub quiet: bool,
@@ -69,6 +74,9 @@ pub struct StageArgs {
     /// How the run ended, as JSON: the exit code that mpirun may hide
     #[arg(long, help_heading = TELLING, value_name = "FILE")]
     pub status: Option<PathBuf>,
+    /// What was put where, with the hashes of all pieces, for ./tema3 torrent verify to prove it again
+    #[arg(long, help_heading = TELLING, value_name = "FILE")]
+    pub receipt: Option<PathBuf>,
     /// Every step of each rank, a JSON line each
     #[arg(long, help_heading = TELLING, value_name = "DIR")]
     pub events: Option<PathBuf>,

@@ -9,7 +9,8 @@ const EXAMPLES: &str = "\
 Examples:
   ./tema3 torrent create model                   write model.torrent
   ./tema3 torrent show model.torrent             what is in it
-  ./tema3 torrent verify model.torrent /scratch  is /scratch/model what it should be?";
+  ./tema3 torrent verify model.torrent /scratch  is /scratch/model what it should be?
+  ./tema3 torrent verify receipt.json            is what stage put on this machine still as it was?";
 
 /// What to do with a `.torrent`.
 #[derive(Clone, Debug, Args)]
@@ -27,7 +28,7 @@ pub enum TorrentCommand {
     Create(CreateArgs),
     /// Show what is in a .torrent
     Show(ShowArgs),
-    /// Tell which pieces and files on disk are what a .torrent says
+    /// Tell which pieces and files on disk are what a .torrent, or the receipt of a staging, says
     Verify(VerifyArgs),
 }
 
@@ -65,15 +66,16 @@ pub struct ShowArgs {
     pub json: bool,
 }
 
-/// What to compare with which `.torrent`.
+/// What to compare with which `.torrent` or receipt.
 #[derive(Clone, Debug, Args)]
 pub struct VerifyArgs {
-    /// The .torrent
+    /// The .torrent, or the receipt of a staging
     #[arg(value_name = "FILE")]
     pub file: PathBuf,
-    /// The folder that holds what it is of; or that itself, where it has its name
+    /// The folder that holds what it is of; of a .torrent, that itself too, where it has its name [default: where the
+    /// receipt says that it was put on this machine]
     #[arg(value_name = "DIR")]
-    pub folder: PathBuf,
+    pub folder: Option<PathBuf>,
 }
 
 /// The length of a piece: a power of two that other programs read.

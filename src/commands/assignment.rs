@@ -172,6 +172,7 @@ fn asked(args: &AssignmentArgs) -> Asked<'_> {
         record: args.record.as_deref(),
         summary: args.summary.as_deref(),
         status: args.status.as_deref(),
+        receipt: None,
     }
 }
 

@@ -17,6 +17,7 @@ mod naming;
 mod old_status;
 #[cfg(feature = "mpi")]
 mod outputs;
+mod pattern;
 mod replay;
 #[cfg(feature = "mpi")]
 mod slow_lines;
@@ -28,6 +29,7 @@ mod stage;
 mod stage;
 mod torrent;
 mod usage;
+mod wording;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -39,13 +41,13 @@ pub use exit::Exit;
 use exit::complain;
 pub use launch::Launch;
 
-use crate::cli::{Cli, Command};
+use crate::cli::{self, Cli, Command};
 use crate::protocol::Outcome;
 
 /// Does what these words ask for; the first is the program's own name.
 pub fn run(words: impl IntoIterator<Item = OsString>) -> ExitCode {
     let launch = Launch::from_environment();
-    let words: Vec<_> = words.into_iter().collect();
+    let words = cli::in_order(words.into_iter().collect());
     old_status::remove(&words);
     let exit = match Cli::try_parse_from(&words) {
         Ok(cli) => {

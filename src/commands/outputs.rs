@@ -15,6 +15,7 @@ pub(super) struct Asked<'a> {
     pub(super) record: Option<&'a Path>,
     pub(super) summary: Option<&'a Path>,
     pub(super) status: Option<&'a Path>,
+    pub(super) receipt: Option<&'a Path>,
 }
 
 /// What a rank was asked to write, as far as it can.
@@ -71,6 +72,9 @@ impl Outputs {
         if let Some(path) = asked.status {
             let file = StatusFile::new(path.to_owned());
             outputs.take("--status", tried(path), |outputs, ()| outputs.writers.add(file));
+        }
+        if let Some(path) = asked.receipt {
+            outputs.take("--receipt", tried(path), |_, ()| {});
         }
         outputs
     }

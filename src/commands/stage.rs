@@ -1,27 +1,33 @@
 //! `stage`: one rank's part in putting real files on every node of a job.
 
+mod forecast;
+mod receipt;
+mod wanted;
+
+use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use globset::{GlobBuilder, GlobMatcher};
-
+use self::forecast::Forecast;
+use self::receipt::{Told, Witness};
+use self::wanted::{Wanted, wishes};
 use super::catalog::refusal;
 use super::ending::Ending;
 use super::outputs::{Asked, Outputs};
-use super::slow_lines::unknown_rank;
+use super::wording::say;
 use super::{Exit, Launch, complain};
-use crate::cli::{PickingOrder, ProgressWhen, Ranks, StageArgs, SyncWhen};
-use crate::metainfo::Metainfo;
+use crate::cli::{PickingOrder, ProgressWhen, StageArgs, SyncWhen};
+use crate::metainfo::{Manifest, Metainfo};
 use crate::net::mpi::{self, Options, World};
 use crate::net::shaping::Limits;
 use crate::protocol::{
     Catalog, Config, Incarnation, Member, Outcome, Patience, Picking, Policy, Prospects, Rank, TRACKER,
 };
-use crate::report::{Names, Observer, Observers, Progress, StagingText, SummaryText};
+use crate::report::{Goal, Line, Names, Observer, Observers, Staged, StagingProgress, StagingText, SummaryText};
 use crate::storage::source::{Look, Roots, View};
-use crate::storage::staging::{Card, Known, Marker, Order, Staging, Wishes};
+use crate::storage::staging::{Card, Known, Legend, Marker, Order, Purpose, Staging, piece_length_at};
 use crate::storage::target::{Durable, Existing};
 
 const USAGE: &str = "usage: mpirun -np N ./tema3 stage SRC... --to DIR (./tema3 stage --help tells more)";
@@ -61,6 +67,7 @@ fn take_part(args: &StageArgs, wishes: Wanted, mut world: World) -> ! {
         events: args.events.as_deref(),
         summary: args.summary.as_deref(),
         status: args.status.as_deref(),
+        receipt: args.receipt.as_deref(),
         record: None,
     };
     let Outputs { writers, unwritable, .. } = Outputs::open(asked, rank, world.size(), &names);
@@ -70,7 +77,7 @@ fn take_part(args: &StageArgs, wishes: Wanted, mut world: World) -> ! {
     };
     let (catalog, order, marker) = match prepared {
         Ok(Prepared { order, card, marker }) => {
-            (Catalog { card: card.encode(), prospects: Prospects::Open, ..Catalog::default() }, order, marker)
+            (Catalog { card: fit(card).encode(), prospects: Prospects::Open, ..Catalog::default() }, order, marker)
         }
         Err((outcome, reason)) => (refusal(outcome, reason), idle(rank, &wishes), None),
     };
@@ -82,16 +89,20 @@ fn take_part(args: &StageArgs, wishes: Wanted, mut world: World) -> ! {
         policy: policy(args),
         patience: Patience::job(),
     };
-    let mut observers = observers(args);
+    let info_hash = order.known.as_ref().map(|known| known.info_hash);
+    let mut depot = Staging::new(order, threads(world.local_ranks()));
+    let legend = depot.legend();
+    let mut observers = observers(args, &legend, world.size());
     observers.add(writers);
     let mut ending = Ending::default();
+    let mut witness = Witness::default();
     let mut observer = |now, observed: &_| {
         ending.observe(observed);
+        witness.observe(now, observed);
         observers.observe(now, observed);
     };
-    let mut depot = Staging::new(order, threads(world.local_ranks()));
-    if let Err(error) = world.drive(&mut Member::new(config, catalog), &mut depot, &mut observer, &options(args, rank))
-    {
+    let mut member = Member::new(config, catalog);
+    if let Err(error) = world.drive(&mut member, &mut depot, &mut observer, &options(args, rank)) {
         complain(error);
         world.abort(Outcome::Bug.code());
     }
@@ -99,8 +110,17 @@ fn take_part(args: &StageArgs, wishes: Wanted, mut world: World) -> ! {
         log::warn!("the marker in the target stays: {error}");
     }
     drop(depot);
-    let failures = observers.failures();
+    let mut failures = observers.failures();
     drop(observers);
+    if let Some(path) = &args.receipt {
+        let told = Told { member: &member, legend: &legend, wanted: &wishes, info_hash };
+        failures.extend(witness.write_receipt(path, told).err());
+    }
+    if args.plan && ending.outcome() == Outcome::Complete && member.is_tracker() {
+        let forecast = Forecast::of(&legend);
+        say(&forecast);
+        failures.extend(forecast.lacks());
+    }
     let own = if failures.is_empty() { Outcome::Complete } else { Outcome::Disk };
     let code = ending.outcome().max(own).code();
     failures.iter().for_each(|failure| complain(format_args!("{failure}; hence exit code {code}")));
@@ -128,18 +148,23 @@ fn prepare(args: &StageArgs, wishes: &Wanted, rank: Rank) -> Result<Prepared, (O
     let marker = match &target {
         Some(folder) => {
             check_apart(folder, &args.to, view.as_ref())?;
-            Some(mark(folder)?)
+            Some(if args.plan { mark_above(folder)? } else { mark(folder)? })
         }
         None => None,
     };
+    // Else the user or the .torrent has decided how long pieces are.
+    let is_open = args.piece_length.is_none() && args.from.is_none();
+    let earlier = target.as_deref().filter(|_| is_open).and_then(|folder| piece_length_at(folder, &args.sources));
     let card = Card {
         host: host.clone(),
         view: view.as_ref().map(|view| view.identity.to_string()),
-        place: marker.as_ref().map(|marker| marker.word().to_owned()),
-        free: 0,
+        place: marker.as_ref().map(|(_, word)| word.clone()),
+        folder: target.as_deref().map(whole),
+        piece_length: earlier,
     };
     let memory = usize::try_from(args.mem.0 / 8 * 3).unwrap_or(usize::MAX);
     let order = Order {
+        purpose: if args.plan { Purpose::Forecast } else { Purpose::Stage },
         rank: rank.0,
         host,
         sources: if args.from.is_none() { args.sources.clone() } else { Vec::new() },
@@ -153,12 +178,24 @@ fn prepare(args: &StageArgs, wishes: &Wanted, rank: Rank) -> Result<Prepared, (O
         read_limit: args.limit_read.of(rank.0).and_then(|rate| rate.0.try_into().ok()),
         piece_length: args.piece_length.map(|length| length.0),
     };
-    Ok(Prepared { order, card, marker })
+    Ok(Prepared { order, card, marker: marker.map(|(marker, _)| marker) })
+}
+
+/// The card as it may be: what is for people is left out where it is too long.
+fn fit(card: Card) -> Card {
+    if card.encode().len() <= Catalog::LONGEST_CARD { card } else { Card { folder: None, ..card } }
+}
+
+/// A path that says the same wherever it is read, for people.
+fn whole(path: &Path) -> String {
+    let whole = path.canonicalize().or_else(|_| std::path::absolute(path));
+    whole.unwrap_or_else(|_| path.to_owned()).to_string_lossy().into_owned()
 }
 
 /// The order of a rank that takes no part.
 fn idle(rank: Rank, wishes: &Wanted) -> Order {
     Order {
+        purpose: Purpose::Stage,
         rank: rank.0,
         host: String::new(),
         sources: Vec::new(),
@@ -210,7 +247,8 @@ fn look_by_torrent(
     let roots = Roots::in_folder(from, &info.manifest);
     let paths: Vec<PathBuf> = roots.paths().map(Path::to_owned).collect();
     let view = look(&paths, rank)?.map(|view| View { roots, identity: view.identity });
-    let known = Known { manifest: Arc::new(info.manifest.clone()), hashes: info.piece_hashes.clone() };
+    let (manifest, hashes) = (Arc::new(info.manifest.clone()), info.piece_hashes.clone());
+    let known = Known { manifest, hashes, info_hash: metainfo.info_hash() };
     Ok((view, Some(known)))
 }
 
@@ -231,10 +269,25 @@ fn check_apart(folder: &Path, typed: &Path, view: Option<&View>) -> Result<(), (
 }
 
 /// Puts a mark into the target, so that ranks that share it find out.
-fn mark(folder: &Path) -> Result<Marker, (Outcome, String)> {
-    let disk = |error: io::Error| (Outcome::Disk, format!("{}: {error}", folder.display()));
-    fs::create_dir_all(folder).map_err(disk)?;
-    Marker::find_or_put(folder).map_err(disk)
+fn mark(folder: &Path) -> Result<(Marker, String), (Outcome, String)> {
+    fs::create_dir_all(folder).map_err(refused(folder))?;
+    let marker = Marker::find_or_put(folder).map_err(refused(folder))?;
+    let word = marker.word().to_owned();
+    Ok((marker, word))
+}
+
+/// The same where the target is not to be made: the mark is put into the nearest folder that is there.
+fn mark_above(folder: &Path) -> Result<(Marker, String), (Outcome, String)> {
+    let whole = std::path::absolute(folder).map_err(refused(folder))?;
+    let above = whole.ancestors().find(|above| above.exists()).unwrap_or(&whole);
+    let marker = Marker::find_or_put(above).map_err(refused(folder))?;
+    let rest = whole.strip_prefix(above).unwrap_or(Path::new(""));
+    let word = format!("{} {}", marker.word(), rest.display());
+    Ok((marker, word))
+}
+
+fn refused(folder: &Path) -> impl Fn(io::Error) -> (Outcome, String) {
+    move |error| (Outcome::Disk, format!("{}: {error}", folder.display()))
 }
 
 /// The target of a rank, with what stands in braces.
@@ -254,62 +307,6 @@ fn threads(local_ranks: u32) -> usize {
     const MOST: usize = 16;
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     (cores / local_ranks.max(1) as usize).clamp(1, MOST)
-}
-
-/// Who wants what, as the command line says it.
-#[derive(Clone, Debug)]
-struct Wanted {
-    rules: Arc<Vec<(Option<GlobMatcher>, Option<Ranks>)>>,
-}
-
-fn wishes(args: &StageArgs, ranks: u32) -> Result<Wanted, String> {
-    if let Some(wrong) = args.wanters.iter().chain(&args.from_ranks).find(|list| list.highest() >= ranks) {
-        return Err(format!("there is no rank {}: the job has {ranks}, from 0 on", wrong.highest()));
-    }
-    let limits = [
-        ("--limit-read", args.limit_read.highest()),
-        ("--limit-up", args.limit_up.highest()),
-        ("--limit-down", args.limit_down.highest()),
-        ("--latency", args.latency.highest()),
-    ];
-    if let Some(wrong) = unknown_rank(&limits, ranks) {
-        return Err(wrong);
-    }
-    let glob = |text: &String| {
-        let glob = GlobBuilder::new(text).literal_separator(true).build();
-        glob.map(|glob| glob.compile_matcher()).map_err(|error| format!("--want: {error}"))
-    };
-    let globs = args.want.iter().map(glob).collect::<Result<Vec<_>, _>>()?;
-    let rules = match (globs.len(), args.wanters.len()) {
-        (0, 0) => vec![(None, None)],
-        (0, _) => args.wanters.iter().map(|ranks| (None, Some(ranks.clone()))).collect(),
-        (_, 0) => globs.into_iter().map(|glob| (Some(glob), None)).collect(),
-        (wants, fors) if wants == fors => {
-            globs.into_iter().zip(&args.wanters).map(|(glob, ranks)| (Some(glob), Some(ranks.clone()))).collect()
-        }
-        (wants, fors) => {
-            return Err(format!("{wants} --want and {fors} --for: give each --want its own --for, or none"));
-        }
-    };
-    Ok(Wanted { rules: Arc::new(rules) })
-}
-
-impl Wanted {
-    /// Whether a rank wants anything at all.
-    fn anything(&self, rank: u32) -> bool {
-        self.rules.iter().any(|(_, ranks)| ranks.as_ref().is_none_or(|ranks| ranks.contain(rank)))
-    }
-
-    /// A file is wanted where a glob matches it, or a folder that it lies in.
-    fn wishes(&self) -> Wishes {
-        let rules = Arc::clone(&self.rules);
-        Wishes::new(move |rank, path| {
-            rules.iter().any(|(glob, ranks)| {
-                let for_rank = ranks.as_ref().is_none_or(|ranks| ranks.contain(rank));
-                for_rank && glob.as_ref().is_none_or(|glob| path.as_path().ancestors().any(|path| glob.is_match(path)))
-            })
-        })
-    }
 }
 
 fn policy(args: &StageArgs) -> Policy {
@@ -332,16 +329,47 @@ fn options(args: &StageArgs, rank: Rank) -> Options {
 }
 
 /// Those who tell on the terminal what they see.
-fn observers(args: &StageArgs) -> Observers {
+fn observers(args: &StageArgs, legend: &Legend, size: u32) -> Observers {
     let mut observers = Observers::new();
+    if args.plan {
+        observers.add(SummaryText::of_troubles(io::stderr()));
+        return observers;
+    }
     match args.progress {
-        ProgressWhen::Auto if !args.quiet => observers.add(Progress::on_terminal()),
-        ProgressWhen::Always => observers.add(Progress::in_any_case()),
+        ProgressWhen::Auto if !args.quiet => observers.add(StagingProgress::on_terminal(goals(legend))),
+        ProgressWhen::Always => observers.add(StagingProgress::in_any_case(goals(legend))),
         ProgressWhen::Auto | ProgressWhen::Never => {}
     }
     match args.quiet {
         true => observers.add(SummaryText::of_troubles(io::stderr())),
-        false => observers.add(StagingText::new(io::stdout())),
+        false => observers.add(StagingText::new(io::stdout(), staged(args, legend, size))),
     }
     observers
+}
+
+/// What each rank that writes is to have in the end.
+fn goals(legend: &Legend) -> impl Fn() -> Option<Vec<Goal>> + 'static {
+    let legend = legend.clone();
+    move || {
+        let goals = legend.goals()?;
+        let host = |rank| legend.cards().find(|(other, _)| *other == rank).map(|(_, card)| card.host.clone());
+        let goal = |(rank, (pieces, bytes))| Goal { rank, host: host(rank).unwrap_or_default(), pieces, bytes };
+        Some(goals.into_iter().map(goal).collect())
+    }
+}
+
+/// What was staged, for the totals.
+fn staged(args: &StageArgs, legend: &Legend, size: u32) -> impl Fn() -> Staged + 'static {
+    let line = |rank: u32| Line {
+        up: args.limit_up.of(rank).map(|rate| rate.0),
+        down: args.limit_down.of(rank).map(|rate| rate.0),
+        read: args.limit_read.of(rank).map(|rate| rate.0),
+    };
+    let lines: BTreeMap<Rank, Line> = (0..size).map(|rank| (Rank(rank), line(rank))).collect();
+    let legend = legend.clone();
+    move || Staged {
+        bytes: legend.manifest().map_or(0, Manifest::content_length),
+        origins: legend.readers().into_iter().map(Rank).collect(),
+        lines: lines.clone(),
+    }
 }

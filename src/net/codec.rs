@@ -188,9 +188,9 @@ mod tests {
         vec![
             Call::Publish { part: 0, files: vec![file.clone()], wanted: vec!["f".into()], more: More::Follows, about },
             Call::Offer { file },
-            Call::AllOffered,
+            Call::AllOffered { since: 1 << 40 },
             Call::Await { since: 7, wanted: vec!["f".into()] },
-            Call::Join { wanted: vec![String::new(), "b".repeat(4000)] },
+            Call::Join { since: 0, wanted: vec![String::new(), "b".repeat(4000)] },
             Call::Hashes { torrent: TorrentId(1), first: PieceIndex(u32::MAX) },
             Call::Announce(report()),
             Call::Completed { report: report(), torrents: vec![TorrentId(1)], finished: Some(Outcome::Interrupted) },
@@ -212,6 +212,7 @@ mod tests {
                 cards: vec![Card { rank: Rank(4), card: vec![1, 2] }],
             },
             Answer::Offered { torrent: Some(TorrentId(9)) },
+            Answer::Contradicted { publisher: Rank(3), piece: PieceIndex(8) },
             Answer::Wait,
             Answer::Noted,
             Answer::Unknown,
@@ -353,7 +354,7 @@ mod tests {
     #[test]
     fn a_message_over_the_limit_is_neither_written_nor_read() {
         let wanted = vec!["w".repeat(LONGEST_MESSAGE)];
-        let message = said(Body::Call { sequence: 0, call: Call::Join { wanted } });
+        let message = said(Body::Call { sequence: 0, call: Call::Join { since: 0, wanted } });
         let mut bytes = Vec::new();
         assert!(matches!(encode(&message, &mut bytes), Err(CodecError::TooLong(_))));
         assert!(matches!(decode(&bytes), Err(CodecError::TooLong(_))));

@@ -37,6 +37,8 @@ pub struct Policy {
     pub picking: Picking,
     /// What a seed answers when it is asked for what it has given already.
     pub seeding: Seeding,
+    /// Whom a client asks for a piece that another takes from the seeds.
+    pub preference: Preference,
     /// How many neighbours the tracker tells a client of.
     pub neighbours: u32,
     /// Whether the first tracker's rank is a client too.
@@ -105,6 +107,15 @@ pub enum Seeding {
     OnceEach,
 }
 
+/// Whom a client asks for a piece that another downloader takes from the seeds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Preference {
+    /// Whoever has served the least, so that the load is even.
+    LeastLoaded,
+    /// Downloaders, while there is no reason to ask others, so that the seeds give each piece once.
+    Takers,
+}
+
 /// How long a node waits for what.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Patience {
@@ -132,18 +143,20 @@ impl Policy {
             window_bytes: 4 << 20,
             picking: Picking::RarestFirst,
             seeding: Seeding::Freely,
+            preference: Preference::LeastLoaded,
             neighbours: 50,
             office: Office::Apart,
             sameness: Sameness::Traded,
         }
     }
 
-    /// For real files, which every rank may want: large pieces, the same content once.
+    /// For real files, which every rank may want: large pieces, each from the seeds once, the same content once.
     #[must_use]
     pub fn stage() -> Self {
         Self {
             announcing: Announcing::Sparingly(Duration::from_millis(100)),
             window_pieces: 64,
+            preference: Preference::Takers,
             office: Office::Beside,
             sameness: Sameness::Copied,
             ..Self::assignment()
@@ -184,7 +197,7 @@ pub struct Catalog {
 
 impl Catalog {
     /// The longest card, in bytes: all cards of a run go to every rank.
-    pub const LONGEST_CARD: usize = 512;
+    pub const LONGEST_CARD: usize = 1024;
 }
 
 /// Whether more is to be expected of a client than it has published.

@@ -93,7 +93,7 @@ pub enum Event {
         names: Vec<String>,
     },
     /// Neither of the two will be said again, unless a rank is lost ([`super::Prospects::Reserve`]). It is said anew after
-    /// each [`super::Decision::Succeed`].
+    /// [`super::Decision::Succeed`], when what follows from all of these has been said.
     AllOffered,
     /// This rank cannot go on, and the run is to end for all.
     GiveUp(Refusal),

@@ -130,14 +130,14 @@ impl Liar {
                 more: if self.chance(20) { More::Follows } else { More::Done },
                 about: self.about(),
             },
-            4 => Call::Join { wanted: vec!["f".into(), "nobody's".into()] },
+            4 => Call::Join { since: u64::from(self.number()), wanted: vec!["f".into(), "nobody's".into()] },
             5 => Call::Hashes { torrent: self.torrent(), first: PieceIndex(self.number()) },
             6 => Call::Announce(self.report()),
             7 => Call::Completed { report: self.report(), torrents: vec![self.torrent()], finished: None },
             8 => Call::Completed { report: self.report(), torrents: vec![], finished: Some(Outcome::Complete) },
             9 | 10 => Call::Offer { file: self.publication() },
             11 => Call::Await { since: u64::from(self.number()), wanted: vec![self.name(), self.name()] },
-            12 => Call::AllOffered,
+            12 => Call::AllOffered { since: u64::from(self.number()) },
             _ => Call::Drained {
                 received: self.report().received,
                 finish: Finish { outcome: Outcome::Disk, shortfalls: vec![] },
@@ -163,7 +163,7 @@ impl Liar {
     }
 
     fn answer(&mut self) -> Answer {
-        match self.dice.random_range(0..8) {
+        match self.dice.random_range(0..9) {
             0 => {
                 let cards = vec![Card { rank: self.rank(), card: self.about().card }];
                 Answer::Start { torrents: vec![Some(self.torrent()), None], cards }
@@ -174,6 +174,7 @@ impl Liar {
             4 => Answer::Joined { files: vec![self.described(), self.described()], swarm: self.swarm() },
             5 => Answer::Hashes { torrent: self.torrent(), first: PieceIndex(self.number()), hashes: self.hashes() },
             6 => Answer::Offered { torrent: self.chance(70).then(|| self.torrent()) },
+            7 => Answer::Contradicted { publisher: self.rank(), piece: PieceIndex(self.number()) },
             _ => Answer::Swarm(self.swarm()),
         }
     }
@@ -186,7 +187,7 @@ impl Liar {
                 Answer::Start { torrents, cards: vec![Card { rank: self.rank(), card: self.about().card }] }
             }
             Call::Offer { .. } => Answer::Offered { torrent: self.chance(70).then(|| self.torrent()) },
-            Call::Join { wanted } | Call::Await { wanted, .. } => {
+            Call::Join { wanted, .. } | Call::Await { wanted, .. } => {
                 Answer::Joined { files: wanted.iter().map(|_| self.described()).collect(), swarm: self.swarm() }
             }
             &Call::Hashes { torrent, first } => Answer::Hashes { torrent, first, hashes: self.hashes() },

@@ -4,6 +4,7 @@ use super::{
     Answer, Body, Catalog, Client, Config, Event, Message, Node, Observed, Office, Outbox, Outcome, Rank, Term, Time,
     Tracker, Traffic,
 };
+use crate::metainfo::PieceHashes;
 
 /// The node of one rank: its client, and the tracker where and while this rank is it.
 #[derive(Debug)]
@@ -48,6 +49,12 @@ impl Member {
     #[must_use]
     pub fn is_tracker(&self) -> bool {
         self.tracker.is_some()
+    }
+
+    /// The hashes of a torrent, where this rank is the tracker and knows all of them.
+    #[must_use]
+    pub fn hashes_of(&self, name: &str) -> Option<&PieceHashes> {
+        self.tracker.as_ref()?.hashes_of(name)
     }
 
     /// Follows a higher term that somebody spoke of: a tracker of a lower one is deposed and becomes a client that has

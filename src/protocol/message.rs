@@ -106,15 +106,15 @@ pub enum Call {
     Publish { part: u32, files: Vec<Publication>, wanted: Vec<String>, more: More, about: About },
     /// I have come to own this. Answered by [`Answer::Offered`].
     Offer { file: Publication },
-    /// I will offer nothing more. Answered by [`Answer::Noted`].
-    AllOffered,
+    /// I will offer nothing more, by all that I have heard up to this version. Answered by [`Answer::Noted`].
+    AllOffered { since: Version },
     /// I want these names, which somebody may still come to offer; tell me when one of them is there, or a rank is gone.
     /// Answered by [`Answer::Joined`], not at once.
     Await { since: Version, wanted: Vec<String> },
     /// What I said under this number before, which is long. Answered as that is, or by [`Answer::Unheard`].
     Again,
-    /// I want these names. Answered by [`Answer::Joined`].
-    Join { wanted: Vec<String> },
+    /// I want these names, and have applied this version. Answered by [`Answer::Joined`].
+    Join { since: Version, wanted: Vec<String> },
     /// The hashes of a torrent from `first` on. Answered by [`Answer::Hashes`].
     Hashes { torrent: TorrentId, first: PieceIndex },
     /// What I have received, and give me what changed. Answered by [`Answer::Swarm`].
@@ -173,6 +173,14 @@ pub struct Publication {
     pub hashes: PieceHashes,
     /// Who is going to download it, where the publisher knows.
     pub takers: Option<Vec<Rank>>,
+}
+
+impl Publication {
+    /// Whether its hashes are those of pieces that there are.
+    #[must_use]
+    pub fn is_within(&self) -> bool {
+        u64::from(self.first.0) + self.hashes.len() as u64 <= u64::from(self.layout.pieces)
+    }
 }
 
 /// What a publisher has of a torrent.
@@ -259,8 +267,11 @@ pub enum Answer {
     /// All have spoken: go. The numbers of the published files, in their order; none where a file is refused because
     /// another owner's hashes differ.
     Start { torrents: Vec<Option<TorrentId>>, cards: Vec<Card> },
-    /// The number of what was offered; none where it is refused because another owner's hashes differ.
+    /// The number of what was offered; none where it is refused because others' hashes contradicted each other before.
     Offered { torrent: Option<TorrentId> },
+    /// What was offered is refused: these are not the hashes that another owner published. Whose, and where they first
+    /// differ.
+    Contradicted { publisher: Rank, piece: PieceIndex },
     /// Heard, but not all have spoken: ask again.
     Wait,
     /// Heard.

@@ -59,8 +59,8 @@ pub enum Observed {
     SwarmStarted { clients: u32 },
     /// Tracker: two owners' hashes of a file differ first at this piece.
     Conflict { name: String, first: Rank, second: Rank, piece: PieceIndex, hashes: Box<[String; 2]> },
-    /// Tracker: so many of all wanted pieces have been reported.
-    Progress { done: u64, wanted: u64 },
+    /// Tracker: so many of all wanted pieces have been reported, and this client, which reports, holds so many by now.
+    Progress { done: u64, wanted: u64, client: Rank, held: u64 },
     /// Tracker: a client has all that can be had.
     ClientFinished { rank: Rank, outcome: Outcome },
     /// Tracker: a client did not get a file.
@@ -131,8 +131,8 @@ pub struct ClientSummary {
     pub wanted: u64,
     /// Pieces that it received.
     pub got: u64,
-    /// From how many peers.
-    pub sources: u32,
+    /// From whom, by rank.
+    pub sources: Vec<Rank>,
     /// Pieces that others received from it.
     pub served: u64,
     /// How it ended; none where it was lost.
@@ -141,4 +141,14 @@ pub struct ClientSummary {
     pub volume: Volume,
     /// When it had all that it could get, since the tracker began.
     pub finished: Option<Time>,
+}
+
+impl ClientSummary {
+    /// That of a client of which nothing is known.
+    #[must_use]
+    pub fn of(rank: Rank) -> Self {
+        let (had, wanted, got, served) = (0, 0, 0, 0);
+        let (sources, volume) = (Vec::new(), Volume::default());
+        Self { rank, had, wanted, got, sources, served, outcome: None, volume, finished: None }
+    }
 }

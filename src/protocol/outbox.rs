@@ -82,6 +82,15 @@ pub enum Decision {
         /// Which rank.
         rank: Rank,
     },
+    /// The storage has come to own what it takes for a torrent, and another rank says otherwise.
+    Contradict {
+        /// The torrent's name.
+        name: String,
+        /// Whose word is against it.
+        publisher: Rank,
+        /// The first piece of which the hashes differ.
+        piece: PieceIndex,
+    },
     /// Finish a complete torrent; answer with [`super::Event::Closed`] or [`super::Event::WriteFailed`].
     Close {
         /// Which.

@@ -19,6 +19,8 @@ pub(super) struct Peer {
     /// Requests to it that have no answer yet.
     pub(super) in_flight: u16,
     pub(super) pace: Pace,
+    /// The same of what it had to get first itself.
+    pub(super) taking: Pace,
     /// Rounds in a row without a good piece: no answer, nothing held, a bad piece.
     barren: Rounds,
     /// Of these, the ones since it last proved that it lives: what its rest grows with.
@@ -29,6 +31,10 @@ pub(super) struct Peer {
     strained: bool,
     /// It is left alone until then.
     pub(super) rest_until: Time,
+    /// It did not take what it was to take first: nothing is expected of it until then.
+    tardy_until: Time,
+    /// Rounds in a row in which it did not.
+    tardy: Rounds,
     /// Whether the last failure was silence.
     pub(super) suspected: bool,
     blame: Blame,
@@ -55,6 +61,8 @@ impl Peer {
     /// How long a peer is left alone that has too much to do, at first.
     const BUSY: Duration = Duration::from_millis(20);
     const LONGEST_REST: Duration = Duration::from_secs(1);
+    /// One who was late to take a piece is not waited for so many times longer than it had, and longer each time.
+    const TARDY: u32 = 2;
     /// Failed rounds in a row before nothing is expected of it any more. Where three messages in ten are lost, a round of
     /// one request fails half the time though the peer is well: it takes many to tell.
     const HOPELESS: u32 = 24;
@@ -114,13 +122,42 @@ impl Peer {
     /// and, for what the tracker cannot know yet, each of our own requests counted once for every downloader, since the
     /// others see the same lists and do the same.
     pub(super) fn score(&self, now: Time, downloaders: u32) -> (u8, u64) {
-        let doubt = u8::from(self.is_blamed(now)) + u8::from(self.fruitless > 2 || self.suspected);
+        let doubt = [self.is_blamed(now), self.fruitless > 2 || self.suspected, self.is_tardy(now)];
+        let doubt = doubt.into_iter().map(u8::from).sum();
         (doubt, u64::from(self.load) + u64::from(self.uncounted) * u64::from(downloaders.max(1)))
     }
 
     /// Whether there is reason to ask others first.
     pub(super) fn is_doubtful(&self, now: Time) -> bool {
         self.is_blamed(now) || self.fruitless > 2 || self.suspected
+    }
+
+    /// Whether it is as good as any to ask: no reason to ask others first, and neither resting, slow nor tardy.
+    pub(super) fn is_reliable(&self, now: Time, service: Option<Duration>, taking: Option<Duration>) -> bool {
+        let slow = |pace: &Pace, usual: Option<Duration>| usual.is_some_and(|usual| pace.is_slow(usual));
+        let slow = slow(&self.pace, service) || slow(&self.taking, taking);
+        now >= self.rest_until && !self.is_doubtful(now) && !self.is_tardy(now) && !slow
+    }
+
+    /// It is long in taking a piece that it was to take first.
+    pub(super) fn is_late_to_take(&mut self, now: Time, asked: Time) {
+        self.taking.lags(now.since(asked));
+        if self.tardy.note(now, asked) {
+            let rest = now.since(asked) * Self::TARDY * (1 << (self.tardy.count - 1).min(10));
+            self.tardy_until = now + rest.min(Self::LONGEST_REST);
+        }
+    }
+
+    /// It took a piece, and sent it so long after it was asked.
+    pub(super) fn took(&mut self, after: Duration) {
+        self.tardy.count = 0;
+        self.taking.served();
+        self.taking.took(after);
+    }
+
+    /// Whether it was long in taking a piece, of late.
+    pub(super) fn is_tardy(&self, now: Time) -> bool {
+        now < self.tardy_until
     }
 
     /// It was asked for a piece.
@@ -294,6 +331,24 @@ mod tests {
         peer.asked();
         assert!(!peer.may_be_asked(NOW, 10, Some(Duration::from_millis(5))));
         assert!(peer.may_be_asked(NOW, 10, Some(Duration::from_millis(200))));
+    }
+
+    #[test]
+    fn who_is_late_to_take_a_piece_is_not_waited_for_a_while_longer_each_time_until_it_does() {
+        let mut peer = Peer::default();
+        let ms = Duration::from_millis;
+        let late = |peer: &mut Peer, now| {
+            (0..5).for_each(|_| peer.is_late_to_take(now + ms(50), now));
+            let tardy = |&after: &u64| !peer.is_tardy(now + ms(50 + after));
+            (0..2_000).find(tardy)
+        };
+        let rests = (0..3).map(|round| late(&mut peer, NOW + ms(10_000 * round)));
+        assert_eq!(rests.collect::<Vec<_>>(), [Some(100), Some(200), Some(400)]);
+        assert!(peer.is_reliable(NOW + ms(30_000), None, None));
+        assert!(!peer.is_reliable(NOW + ms(30_000), None, Some(ms(10))), "it has shown nothing better yet");
+        peer.took(ms(50));
+        assert_eq!(late(&mut peer, NOW + ms(60_000)), Some(100));
+        assert!(!peer.is_reliable(NOW + ms(60_060), None, None));
     }
 
     #[test]

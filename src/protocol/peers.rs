@@ -11,6 +11,7 @@ use super::{Rank, Time};
 pub(super) struct Peers {
     peers: BTreeMap<Rank, Peer>,
     usual_service: Option<Duration>,
+    usual_taking: Option<Duration>,
     /// How many pieces have come.
     measured: u32,
 }
@@ -42,13 +43,17 @@ impl Peers {
         self.usual_service
     }
 
+    /// The same of pieces that the peers had to get first themselves.
+    pub(super) fn usual_taking(&self) -> Option<Duration> {
+        self.usual_taking
+    }
+
     /// Looks again at what is usual, after a piece has come.
     pub(super) fn measure(&mut self) {
         self.measured += 1;
         if self.measured < Self::SAMPLE || self.measured.is_multiple_of(Self::SAMPLE) {
-            let mut services: Vec<Duration> = self.peers.values().filter_map(|peer| peer.pace.usual()).collect();
-            let middle = services.len().saturating_sub(1) / 2;
-            self.usual_service = (!services.is_empty()).then(|| *services.select_nth_unstable(middle).1);
+            self.usual_service = median(self.peers.values().filter_map(|peer| peer.pace.usual()));
+            self.usual_taking = median(self.peers.values().filter_map(|peer| peer.taking.usual()));
         }
     }
 
@@ -66,4 +71,10 @@ impl Peers {
     pub(super) fn next_rest_end(&self, now: Time) -> Option<Time> {
         self.peers.values().map(|peer| peer.rest_until).filter(|&until| until > now).min()
     }
+}
+
+fn median(times: impl Iterator<Item = Duration>) -> Option<Duration> {
+    let mut times: Vec<Duration> = times.collect();
+    let middle = times.len().saturating_sub(1) / 2;
+    (!times.is_empty()).then(|| *times.select_nth_unstable(middle).1)
 }

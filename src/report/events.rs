@@ -131,7 +131,10 @@ impl Line<'_> {
                 .peer("second", *second)
                 .field("segment", piece.ordinal())
                 .field("hashes", hashes),
-            Observed::Progress { done, wanted } => self.event("progress").field("done", done).field("wanted", wanted),
+            Observed::Progress { done, wanted, client, held } => {
+                let event = self.event("progress").field("done", done).field("wanted", wanted);
+                event.peer("client", *client).field("held", held)
+            }
             Observed::ClientFinished { rank, outcome } => {
                 self.event("client_finished").peer("client", *rank).outcome(*outcome)
             }
@@ -305,7 +308,7 @@ mod tests {
             had: 5,
             wanted: 0,
             got: 0,
-            sources: 0,
+            sources: Vec::new(),
             served: 5,
             outcome: None,
             volume: Volume::default(),
@@ -326,7 +329,7 @@ mod tests {
                         hashes: Box::new([String::from("aa"), String::from("bb")]),
                     },
                 ),
-                (4, Observed::Progress { done: 10, wanted: 20 }),
+                (4, Observed::Progress { done: 10, wanted: 20, client: Rank(1), held: 5 }),
                 (5, Observed::ClientFinished { rank: Rank(2), outcome: Outcome::Incomplete }),
                 (6, Observed::Short { rank: Rank(2), name: String::from("f"), missing: None, why: Lack::Conflict }),
                 (7, Observed::Short { rank: Rank(2), name: String::from("g"), missing: Some(3), why: Lack::NoHolder }),
@@ -356,13 +359,13 @@ mod tests {
             r#"{"v":1,"t_us":1,"rank":0,"half":"tracker","event":"published","client":1,"files":2}
 {"v":1,"t_us":2,"rank":0,"half":"tracker","event":"swarm_started","clients":2}
 {"v":1,"t_us":3,"rank":0,"half":"tracker","event":"conflict","file":"f","first":1,"second":2,"segment":3,"hashes":["aa","bb"]}
-{"v":1,"t_us":4,"rank":0,"half":"tracker","event":"progress","done":10,"wanted":20}
+{"v":1,"t_us":4,"rank":0,"half":"tracker","event":"progress","done":10,"wanted":20,"client":1,"held":5}
 {"v":1,"t_us":5,"rank":0,"half":"tracker","event":"client_finished","client":2,"code":4}
 {"v":1,"t_us":6,"rank":0,"half":"tracker","event":"short","client":2,"file":"f","missing":null,"why":"conflict"}
 {"v":1,"t_us":7,"rank":0,"half":"tracker","event":"short","client":2,"file":"g","missing":3,"why":"no_holder"}
 {"v":1,"t_us":8,"rank":0,"half":"tracker","event":"aborted","client":1,"code":3,"reason":"in1.txt:4: x"}
 {"v":1,"t_us":9,"rank":0,"half":"tracker","event":"lost","client":1}
-{"v":1,"t_us":10,"rank":0,"half":"tracker","event":"summary","code":7,"messages":12,"bytes":345,"traded":5,"clients":[{"rank":1,"had":5,"wanted":0,"got":0,"sources":0,"served":5,"code":null,"bytes_sent":0,"bytes_received":0,"bytes_wasted":0,"corrupt":0,"source_bytes_read":0,"cache_hits":0,"found":0,"finished_after_s":null}]}
+{"v":1,"t_us":10,"rank":0,"half":"tracker","event":"summary","code":7,"messages":12,"bytes":345,"traded":5,"clients":[{"rank":1,"had":5,"wanted":0,"got":0,"sources":0,"from":[],"served":5,"code":null,"bytes_sent":0,"bytes_received":0,"bytes_wasted":0,"corrupt":0,"source_bytes_read":0,"cache_hits":0,"found":0,"finished_after_s":null}]}
 "#
         );
     }

@@ -109,7 +109,7 @@ fn tracker_says(observed: &Observed) -> String {
             piece.ordinal()
         ),
         Observed::Progress { wanted: 0, .. } => "I know of no segment yet that is wanted.".into(),
-        Observed::Progress { done, wanted } => {
+        Observed::Progress { done, wanted, .. } => {
             format!("I know of {done} of {} that have arrived.", count(*wanted, "wanted segment"))
         }
         Observed::ClientFinished { rank, outcome } => format!("I hear that {rank} is done: {}.", outcome.meaning()),
@@ -293,8 +293,8 @@ I can get nothing more (incomplete: needs a seed): I tell the tracker, and only 
                 Observed::Published { rank: Rank(2), files: 0 },
                 Observed::SwarmStarted { clients: 3 },
                 Observed::Conflict { name: name(), first: Rank(1), second: Rank(2), piece: PIECE, hashes },
-                Observed::Progress { done: 0, wanted: 0 },
-                Observed::Progress { done: 10, wanted: 40 },
+                Observed::Progress { done: 0, wanted: 0, client: Rank(1), held: 5 },
+                Observed::Progress { done: 10, wanted: 40, client: Rank(1), held: 5 },
                 Observed::ClientFinished { rank: Rank(2), outcome: Outcome::Complete },
                 Observed::Short { rank: Rank(3), name: name(), missing: None, why: Lack::Unowned },
                 Observed::Short { rank: Rank(3), name: name(), missing: Some(1), why: Lack::NoHolder },

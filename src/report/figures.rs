@@ -45,7 +45,7 @@ mod tests {
             had: 0,
             wanted: 0,
             got: 0,
-            sources: 0,
+            sources: Vec::new(),
             served,
             outcome: None,
             volume: Volume::default(),

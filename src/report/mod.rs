@@ -5,12 +5,15 @@
 //! written is known to its observer until the run is over ([`Observer::failures`]).
 
 mod atomic_file;
+mod bound;
 mod client_row;
 mod events;
 mod explain;
 mod figures;
 mod names;
 mod progress;
+mod receipt;
+mod staging_progress;
 mod staging_text;
 mod status;
 mod summary_file;
@@ -20,11 +23,14 @@ mod troubles;
 mod whole_lines;
 
 pub use atomic_file::{is_special, try_place, write_atomically};
+pub use bound::Line;
 pub use events::Events;
 pub use explain::Explain;
-pub use names::Names;
+pub use names::{Names, ranks};
 pub use progress::Progress;
-pub use staging_text::StagingText;
+pub use receipt::{Receipt, ReceiptError, ReceiptNode, ReceiptOf, TreeError};
+pub use staging_progress::{Goal, StagingProgress};
+pub use staging_text::{Staged, StagingText};
 pub use status::{Status, StatusFile};
 pub use summary_file::SummaryFile;
 pub use summary_text::SummaryText;

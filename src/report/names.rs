@@ -61,11 +61,21 @@ pub(super) fn printable(text: &str) -> String {
 }
 
 /// Ranks in a sentence: `rank 4`, or `ranks 1, 5 to 8`.
-pub(super) fn ranks(ranks: &[Rank]) -> String {
+///
+/// # Panics
+/// Never: a string takes everything.
+#[must_use]
+pub fn ranks(ranks: &[Rank]) -> String {
+    let (noun, numbers) = (if ranks.len() == 1 { "rank" } else { "ranks" }, numbers(ranks, " to "));
+    format!("{noun} {numbers}")
+}
+
+/// Ranks by their numbers: with `-` between the ends of a run, `1, 5-8`.
+pub(super) fn numbers(ranks: &[Rank], to: &str) -> String {
     let mut sorted: Vec<u32> = ranks.iter().map(|rank| rank.0).collect();
     sorted.sort_unstable();
     sorted.dedup();
-    let mut shown = String::from(if sorted.len() == 1 { "rank " } else { "ranks " });
+    let mut shown = String::new();
     let mut rest = sorted.as_slice();
     while let Some(&first) = rest.first() {
         let run = rest.iter().zip(first..).take_while(|(rank, expected)| *rank == expected).count();
@@ -74,7 +84,7 @@ pub(super) fn ranks(ranks: &[Rank]) -> String {
         match run {
             1 => write!(shown, "{comma}{first}"),
             2 => write!(shown, "{comma}{first}, {last}"),
-            _ => write!(shown, "{comma}{first} to {last}"),
+            _ => write!(shown, "{comma}{first}{to}{last}"),
         }
         .expect("a string takes everything");
         rest = &rest[run..];
@@ -113,6 +123,7 @@ mod tests {
         assert_eq!(ranks(&[Rank(4)]), "rank 4");
         assert_eq!(ranks(&[Rank(8), Rank(5), Rank(6), Rank(1), Rank(7)]), "ranks 1, 5 to 8");
         assert_eq!(ranks(&[Rank(1), Rank(2), Rank(9)]), "ranks 1, 2, 9");
+        assert_eq!(numbers(&[Rank(1), Rank(7), Rank(8), Rank(9)], "-"), "1, 7-9");
     }
 
     #[test]

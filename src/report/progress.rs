@@ -46,7 +46,7 @@ impl Progress {
 impl Observer for Progress {
     fn observe(&mut self, now: Time, observed: &Observed) {
         match observed {
-            Observed::Progress { done, wanted } if now.since(Time::ZERO) >= QUIET_AT_FIRST => {
+            Observed::Progress { done, wanted, .. } if now.since(Time::ZERO) >= QUIET_AT_FIRST => {
                 self.bar.set_length(*wanted);
                 self.bar.set_position(*done);
                 // Of what has not begun nobody knows how long it takes.
@@ -67,6 +67,7 @@ mod tests {
     use std::sync::{Arc, Mutex};
 
     use super::*;
+    use crate::protocol::Rank;
 
     #[derive(Clone, Debug, Default)]
     struct Screen(Arc<Mutex<Vec<u8>>>);
@@ -91,8 +92,10 @@ mod tests {
 
     #[test]
     fn the_bar_says_how_much_has_arrived_and_is_gone_at_the_end() {
-        let screen =
-            drawn(&[(600, Observed::Progress { done: 30, wanted: 120 }), (700, Observed::Summary(Box::default()))]);
+        let screen = drawn(&[
+            (600, Observed::Progress { done: 30, wanted: 120, client: Rank(1), held: 5 }),
+            (700, Observed::Summary(Box::default())),
+        ]);
         assert!(screen.contains("==========>"), "{screen:?}");
         assert!(screen.contains(" 25 %, 30 of 120 segments"), "{screen:?}");
         assert!(screen.trim_end_matches(['\r', '\n']).ends_with("\x1b[2K"), "{screen:?}");
@@ -100,14 +103,20 @@ mod tests {
 
     #[test]
     fn how_long_it_takes_is_told_once_something_has_arrived() {
-        assert!(!drawn(&[(600, Observed::Progress { done: 0, wanted: 120 })]).contains("left"));
-        assert!(drawn(&[(600, Observed::Progress { done: 1, wanted: 120 })]).contains("s left"));
+        assert!(
+            !drawn(&[(600, Observed::Progress { done: 0, wanted: 120, client: Rank(1), held: 5 })]).contains("left")
+        );
+        assert!(
+            drawn(&[(600, Observed::Progress { done: 1, wanted: 120, client: Rank(1), held: 5 })]).contains("s left")
+        );
     }
 
     #[test]
     fn a_short_run_draws_nothing() {
-        let screen =
-            drawn(&[(499, Observed::Progress { done: 30, wanted: 120 }), (499, Observed::Summary(Box::default()))]);
+        let screen = drawn(&[
+            (499, Observed::Progress { done: 30, wanted: 120, client: Rank(1), held: 5 }),
+            (499, Observed::Summary(Box::default())),
+        ]);
         assert!(!screen.contains("segments"), "{screen:?}");
     }
 }

@@ -1,26 +1,46 @@
 //! The end of a staging as people read it: what each rank got and gave, and how near the whole came to the best.
 
-use std::fmt::Write as _;
+use std::collections::BTreeMap;
+use std::fmt::{self, Write as _};
 use std::io::Write;
 
 use comfy_table::{CellAlignment, Table, presets};
 use indicatif::HumanBytes;
 
 use super::Observer;
+use super::bound::{Line, bound};
+use super::names::{count, numbers, ranks};
 use super::troubles::Troubles;
-use crate::protocol::{ClientSummary, Observed, Outcome, Summary, Time};
+use crate::protocol::{ClientSummary, Observed, Outcome, Rank, Summary, Time};
+
+/// What was staged, as far as it is known, for the totals.
+#[derive(Clone, Debug, Default)]
+pub struct Staged {
+    /// The bytes of all files of the tree.
+    pub bytes: u64,
+    /// The ranks that could read some of it.
+    pub origins: Vec<Rank>,
+    /// How fast the ranks may be, where somebody limits it.
+    pub lines: BTreeMap<Rank, Line>,
+}
 
 /// Writes the table at the end of a run, on the rank that hears of it: the tracker's.
-#[derive(Debug)]
 pub struct StagingText<W> {
     troubles: Troubles,
+    staged: Box<dyn Fn() -> Staged>,
     out: W,
 }
 
 impl<W: Write> StagingText<W> {
-    /// Writes to `out`, all in one write.
-    pub fn new(out: W) -> Self {
-        Self { troubles: Troubles::default(), out }
+    /// Writes to `out`, all in one write. `staged` is asked at the end.
+    pub fn new(out: W, staged: impl Fn() -> Staged + 'static) -> Self {
+        Self { troubles: Troubles::default(), staged: Box::new(staged), out }
+    }
+}
+
+impl<W> fmt::Debug for StagingText<W> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the text at the end, with {:?}", self.troubles)
     }
 }
 
@@ -30,7 +50,7 @@ impl<W: Write> Observer for StagingText<W> {
         if let Observed::Summary(summary) = observed {
             let mut text = if summary.outcome <= Outcome::TimeLimit { table(summary) } else { String::new() };
             self.troubles.lines().iter().for_each(|trouble| write_line(&mut text, format_args!("{trouble}")));
-            write_totals(&mut text, now, summary);
+            write_totals(&mut text, now, summary, &(self.staged)());
             if let Err(error) = self.out.write_all(text.as_bytes()).and_then(|()| self.out.flush()) {
                 log::warn!("the summary could not be written: {error}");
             }
@@ -39,7 +59,8 @@ impl<W: Write> Observer for StagingText<W> {
 }
 
 fn table(summary: &Summary) -> String {
-    let headers = ["rank", "got", "from", "was there", "sent", "bad", "wasted", "source read", "after", "ended"];
+    let headers =
+        ["rank", "got", "from", "was there", "sent", "bad", "wasted", "source read", "from cache", "after", "ended"];
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_header(headers);
     for column in table.column_iter_mut() {
@@ -52,36 +73,52 @@ fn table(summary: &Summary) -> String {
     table.lines().map(|line| format!("{}\n", line.trim_end())).collect()
 }
 
-fn row(client: &ClientSummary) -> [String; 10] {
+fn row(client: &ClientSummary) -> [String; 11] {
     let volume = &client.volume;
     let bytes = |bytes: u64| HumanBytes(bytes).to_string();
-    let pieces = |pieces: u64| if pieces == 1 { "1 piece".to_owned() } else { format!("{pieces} pieces") };
     let after = client.finished.map_or("-".to_owned(), |at| format!("{:.2} s", at.since(Time::ZERO).as_secs_f64()));
     [
         client.rank.0.to_string(),
         bytes(volume.received),
-        client.sources.to_string(),
-        pieces(volume.found),
+        if client.sources.is_empty() { "-".to_owned() } else { numbers(&client.sources, "-") },
+        count(volume.found, "piece"),
         bytes(volume.sent),
         volume.corrupt.to_string(),
         bytes(volume.wasted),
         bytes(volume.source_read),
+        count(volume.cache_hits, "piece"),
         after,
         client.outcome.map_or("lost", Outcome::meaning).to_owned(),
     ]
 }
 
-fn write_totals(text: &mut String, now: Time, summary: &Summary) {
-    let sum = |of: fn(&ClientSummary) -> u64| summary.clients.iter().map(of).sum::<u64>();
-    let received = sum(|client| client.volume.received);
-    let read = sum(|client| client.volume.source_read);
+fn write_totals(text: &mut String, now: Time, summary: &Summary, staged: &Staged) {
+    let clients = &summary.clients;
+    let received: u64 = clients.iter().map(|client| client.volume.received).sum();
+    let read: u64 = clients.iter().map(|client| client.volume.source_read).sum();
     let seconds = now.since(Time::ZERO).as_secs_f64();
     if received + read > 0 {
         let rate = HumanBytes((received as f64 / seconds.max(1e-9)) as u64);
-        let (received, read) = (HumanBytes(received), HumanBytes(read));
+        write_line(text, format_args!("{} moved in {seconds:.2} s, {rate}/s together", HumanBytes(received)));
+    }
+    if staged.bytes > 0 && !staged.origins.is_empty() {
+        let origins = clients.iter().filter(|client| staged.origins.contains(&client.rank));
+        let sent: u64 = origins.map(|client| client.volume.sent).sum();
+        let times = |bytes: u64| bytes as f64 / staged.bytes as f64;
+        let (size, by, read, sent) = (HumanBytes(staged.bytes), ranks(&staged.origins), times(read), times(sent));
         write_line(
             text,
-            format_args!("{received} moved in {seconds:.2} s, {rate}/s together; {read} read of the source"),
+            format_args!(
+                "the source, {size}, was read {read:.2} times; its origins ({by}) sent {sent:.2} times as much"
+            ),
+        );
+    }
+    let line = |rank| staged.lines.get(&rank).copied().unwrap_or_default();
+    if let Some(bound) = bound(clients, &staged.origins, line).filter(|_| summary.outcome == Outcome::Complete) {
+        let (least, times) = (bound.as_secs_f64(), seconds / bound.as_secs_f64());
+        write_line(
+            text,
+            format_args!("with these limits {least:.2} s is the least: this took {times:.2} times as long"),
         );
     }
     write_line(text, format_args!("ended: {} (exit {})", summary.outcome.meaning(), summary.outcome.code()));
@@ -94,32 +131,54 @@ fn write_line(text: &mut String, line: std::fmt::Arguments<'_>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::protocol::{Rank, Volume};
+    use crate::protocol::Volume;
 
     fn client(rank: u32, volume: Volume, outcome: Option<Outcome>) -> ClientSummary {
-        let (had, wanted, got, sources, served) = (0, 0, 0, 2, 0);
-        let finished = outcome.map(|_| Time(250_000_000));
-        ClientSummary { rank: Rank(rank), had, wanted, got, sources, served, outcome, volume, finished }
+        let (sources, finished) = (vec![Rank(0), Rank(2), Rank(3), Rank(4)], outcome.map(|_| Time(250_000_000)));
+        ClientSummary { sources, outcome, volume, finished, ..ClientSummary::of(Rank(rank)) }
+    }
+
+    fn told(summary: Summary, staged: Staged) -> Vec<String> {
+        let mut out = Vec::new();
+        let mut text = StagingText::new(&mut out, move || staged.clone());
+        text.observe(Time(1_500_000_000), &Observed::Summary(Box::new(summary)));
+        drop(text);
+        String::from_utf8(out).unwrap().lines().map(String::from).collect()
+    }
+
+    fn moved() -> Vec<ClientSummary> {
+        let seed = Volume { sent: 3 << 20, source_read: 2 << 20, cache_hits: 9, ..Volume::default() };
+        let leech = Volume { received: 3 << 20, found: 1, corrupt: 2, wasted: 1 << 10, ..Volume::default() };
+        let seed = ClientSummary { sources: Vec::new(), ..client(0, seed, Some(Outcome::Complete)) };
+        vec![seed, client(1, leech, None)]
     }
 
     #[test]
     fn each_rank_has_a_row_and_the_last_lines_tell_of_all() {
-        let seed = Volume { sent: 3 << 20, source_read: 2 << 20, ..Volume::default() };
-        let leech = Volume { received: 3 << 20, found: 1, corrupt: 2, wasted: 1 << 10, ..Volume::default() };
-        let clients = vec![client(0, seed, Some(Outcome::Complete)), client(1, leech, None)];
-        let summary = Summary { outcome: Outcome::RanksLost, clients, ..Summary::default() };
-        let mut out = Vec::new();
-        StagingText::new(&mut out).observe(Time(1_500_000_000), &Observed::Summary(Box::new(summary)));
-        let told = String::from_utf8(out).unwrap();
+        let summary = Summary { outcome: Outcome::RanksLost, clients: moved(), ..Summary::default() };
+        let staged = Staged { bytes: 2 << 20, origins: vec![Rank(0)], ..Staged::default() };
         assert_eq!(
-            told.lines().collect::<Vec<_>>(),
+            told(summary, staged),
             [
-                "rank       got  from  was there      sent  bad    wasted  source read   after  ended",
-                "   0       0 B     2   0 pieces  3.00 MiB    0       0 B     2.00 MiB  0.25 s  complete and verified",
-                "   1  3.00 MiB     2    1 piece       0 B    2  1.00 KiB          0 B       -  lost",
-                "3.00 MiB moved in 1.50 s, 2.00 MiB/s together; 2.00 MiB read of the source",
+                "rank       got    from  was there      sent  bad    wasted  source read  from cache   after  ended",
+                "   0       0 B       -   0 pieces  3.00 MiB    0       0 B     2.00 MiB    9 pieces  0.25 s  complete and verified",
+                "   1  3.00 MiB  0, 2-4    1 piece       0 B    2  1.00 KiB          0 B    0 pieces       -  lost",
+                "3.00 MiB moved in 1.50 s, 2.00 MiB/s together",
+                "the source, 2.00 MiB, was read 1.00 times; its origins (rank 0) sent 1.50 times as much",
                 "ended: complete, but ranks were lost (exit 8)",
             ]
+        );
+    }
+
+    #[test]
+    fn where_lines_are_limited_the_time_is_held_against_the_least_that_they_allow() {
+        let summary = Summary { outcome: Outcome::Complete, clients: moved(), ..Summary::default() };
+        let line = Line { read: Some(2 << 20), ..Line::default() };
+        let staged = Staged { lines: [(Rank(0), line)].into(), origins: vec![Rank(0)], ..Staged::default() };
+        let told = told(summary, staged);
+        assert!(
+            told.contains(&"with these limits 1.00 s is the least: this took 1.50 times as long".into()),
+            "{told:?}"
         );
     }
 }

@@ -104,7 +104,7 @@ mod tests {
                     had: 1,
                     wanted: 4,
                     got: 4,
-                    sources: 2,
+                    sources: vec![Rank(2), Rank(4)],
                     served: 4,
                     outcome: Some(Outcome::Incomplete),
                     volume: Volume {
@@ -141,6 +141,10 @@ mod tests {
       "wanted": 4,
       "got": 4,
       "sources": 2,
+      "from": [
+        2,
+        4
+      ],
       "served": 4,
       "code": 4,
       "bytes_sent": 40,

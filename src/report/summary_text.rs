@@ -105,7 +105,7 @@ fn write_table<'a>(text: &mut String, clients: impl Iterator<Item = &'a ClientSu
             client.had.to_string(),
             client.wanted.to_string(),
             client.got.to_string(),
-            client.sources.to_string(),
+            client.sources.len().to_string(),
             client.served.to_string(),
             client.outcome.map_or("lost", |outcome| outcome.meaning()).to_owned(),
         ]);
@@ -131,7 +131,7 @@ mod tests {
             had,
             wanted,
             got,
-            sources: sources as u32,
+            sources: (0..sources as u32).map(Rank).collect(),
             served,
             outcome,
             volume: Volume::default(),

@@ -200,7 +200,7 @@ mod tests {
 
     #[test]
     fn a_clean_run_has_none() {
-        let troubles = after(&[Observed::Started, Observed::Progress { done: 1, wanted: 1 }]);
+        let troubles = after(&[Observed::Started, Observed::Progress { done: 1, wanted: 1, client: Rank(1), held: 5 }]);
         assert!(troubles.lines().is_empty());
     }
 

@@ -59,8 +59,9 @@ impl<N: Node, S: Storage> Simulation<'_, N, S> {
             }
             Decision::Copy { from, to } => self.own(self.now, rank, Task::Copy { from, to }),
             Decision::Succeed { rank: lost } => self.succeed(rank, lost),
-            // What is in the cards is the driver's to understand, and here nobody writes any.
-            Decision::Convene { .. } => {}
+            // What is in the cards is the driver's to understand, and here nobody writes any. Nor is there a user to whom
+            // something else would mean more than that its offer was refused.
+            Decision::Convene { .. } | Decision::Contradict { .. } => {}
             Decision::Close { torrent } => {
                 let event = match host.storage.close(torrent) {
                     Ok(()) => {

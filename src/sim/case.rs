@@ -1,5 +1,6 @@
 //! A swarm with faults, drawn from a seed: what the soak runs, and what one command replays.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
@@ -7,7 +8,9 @@ use std::time::Duration;
 use super::dice::Dice;
 use super::{Hardware, Kind, Published, Scenario};
 use crate::fault::{Calamity, Faults, Mishap, Return, When};
-use crate::protocol::{Announcing, Office, Patience, Picking, Policy, Rank, Sameness, Seeding, TRACKER, Time};
+use crate::protocol::{
+    Announcing, Office, Patience, Picking, Policy, Preference, Rank, Sameness, Seeding, TRACKER, Time,
+};
 
 /// A seed, and what has been taken out of what follows from it. Written `SEED`, or `SEED/clients=3/pieces=5/without=drop`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,6 +42,8 @@ mod row {
     pub(super) const RATES: u64 = 6;
     pub(super) const OFFERS: u64 = 7;
     pub(super) const OWNERS: u64 = 100;
+    pub(super) const SUCCESSORS: u64 = 200;
+    pub(super) const TAKERS: u64 = 300;
     pub(super) const KIND: u64 = 1_000;
 }
 
@@ -94,6 +99,7 @@ impl Case {
         let (clients, _) = self.size();
         let mut scenario = Scenario::new(self.seed, clients, self.files());
         self.share_out(&mut scenario, clients);
+        self.add_to_offers(&mut scenario, clients);
         scenario.policy = self.policy();
         scenario.patience = Patience::job();
         scenario.hardware = self.hardware(clients);
@@ -154,6 +160,23 @@ impl Case {
         }
     }
 
+    /// Some who offer files late have a successor, and of some of these files it is known who downloads them.
+    fn add_to_offers(&self, scenario: &mut Scenario, clients: u32) {
+        let origins: BTreeSet<Rank> = scenario.offers.iter().map(|offer| offer.rank).collect();
+        for origin in origins {
+            let mut dice = Dice::new(self.seed, row::SUCCESSORS + u64::from(origin.0));
+            let successor = dice.between(1, u64::from(self.drawn_size().0)) as u32;
+            if dice.percent(40) && successor <= clients && Rank(successor) != origin {
+                scenario.succeeds(successor, origin.0);
+            }
+        }
+        for file in 0..scenario.files.len() {
+            if Dice::new(self.seed, row::TAKERS + file as u64).percent(50) {
+                scenario.names_takers(file);
+            }
+        }
+    }
+
     fn policy(&self) -> Policy {
         let mut dice = Dice::new(self.seed, row::POLICY);
         let announce_every = dice.between(1, 20) as u32;
@@ -167,12 +190,13 @@ impl Case {
             (false, true) => Sameness::Found,
             (false, false) => Sameness::Traded,
         };
+        let preference = if dice.percent(30) { Preference::Takers } else { Preference::LeastLoaded };
         let window_bytes = Policy::assignment().window_bytes;
         let announcing = match dice.percent(20) {
             true => Announcing::Sparingly(Duration::from_millis(dice.between(1, 300))),
             false => Announcing::Every(announce_every),
         };
-        Policy { announcing, window_pieces, window_bytes, picking, seeding, neighbours, office, sameness }
+        Policy { announcing, window_pieces, window_bytes, picking, seeding, preference, neighbours, office, sameness }
     }
 
     fn hardware(&self, clients: u32) -> Hardware {
@@ -296,6 +320,7 @@ impl FromStr for Case {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sim::scenario::{Occasion, Offer};
 
     #[test]
     fn a_case_is_read_as_it_is_written() {
@@ -313,6 +338,14 @@ mod tests {
             let drawn = (0..1000).filter(|&seed| Case::of(seed).has(kind)).count();
             assert!(drawn > 300, "{kind} {drawn}");
         }
+    }
+
+    #[test]
+    fn of_what_is_offered_late_some_is_a_successors_and_of_some_the_takers_are_known() {
+        let offers: Vec<Offer> = (0..500).flat_map(|seed| Case::of(seed).scenario().offers).collect();
+        let share = |which: fn(&&Offer) -> bool| offers.iter().filter(which).count() * 100 / offers.len();
+        assert!((10..60).contains(&share(|offer| matches!(offer.on, Occasion::LossOf(_)))));
+        assert!((30..70).contains(&share(|offer| offer.takers.is_some())));
     }
 
     #[test]

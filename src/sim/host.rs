@@ -25,6 +25,8 @@ pub(super) enum Task {
     Copy { from: (TorrentId, PieceIndex), to: (TorrentId, PieceIndex) },
     /// It comes to own something, by its place in the scenario.
     Offer(usize),
+    /// It will come to own nothing more by itself, if it was told to succeed so many by then and no more.
+    AllOffered { successions: u32 },
     /// All sends have left.
     Drained,
     /// The time that it wanted to be woken at.
@@ -48,6 +50,8 @@ pub(super) struct Host<N, S> {
     pub(super) silent_until: Time,
     /// The earliest wake-up that is in the queue.
     pub(super) wake: Option<Time>,
+    /// How often it was told to succeed somebody.
+    pub(super) successions: u32,
     pub(super) traffic: Traffic,
     pub(super) attempts: Attempts,
     /// Which of the scenario's mishaps strike at a message, and at which.
@@ -76,6 +80,7 @@ impl<N: Node, S> Host<N, S> {
             stalled_until: Time::ZERO,
             silent_until: Time::ZERO,
             wake: None,
+            successions: 0,
             traffic: Traffic::default(),
             attempts: Attempts::default(),
             doom: Vec::new(),

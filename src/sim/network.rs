@@ -109,9 +109,10 @@ fn size_of_call(call: &Call) -> u64 {
         Call::Publish { files, .. } => {
             files.iter().map(|file| (file.name.len() + file.hashes.total_bytes() + file.hashes.len()) as u64 + 12).sum()
         }
-        Call::Again | Call::AllOffered => 1,
+        Call::Again => 1,
+        Call::AllOffered { .. } => 8,
         Call::Offer { file } => (file.name.len() + file.hashes.total_bytes() + file.hashes.len()) as u64 + 12,
-        Call::Join { wanted } | Call::Await { wanted, .. } => wanted.iter().map(|name| name.len() as u64 + 1).sum(),
+        Call::Join { wanted, .. } | Call::Await { wanted, .. } => wanted.iter().map(|name| name.len() as u64 + 1).sum(),
         Call::Hashes { .. } => 8,
         Call::Announce(report) => size_of_report(report),
         Call::Completed { report, torrents, .. } => size_of_report(report) + 4 * torrents.len() as u64,
@@ -131,7 +132,7 @@ fn size_of_received(received: &[Received]) -> u64 {
 fn size_of_answer(answer: &Answer) -> u64 {
     match answer {
         Answer::Start { cards, .. } => 1 + cards.iter().map(|card| 3 + card.card.len() as u64).sum::<u64>(),
-        Answer::Offered { .. } => 5,
+        Answer::Offered { .. } | Answer::Contradicted { .. } => 5,
         Answer::Wait | Answer::Noted | Answer::Unheard | Answer::Unknown => 1,
         Answer::Joined { files, swarm } => {
             let files: usize = files

@@ -42,7 +42,6 @@ impl<N: Node, S: Storage> Simulation<'_, N, S> {
         let rank = offer.rank;
         if self.hosts[rank.0 as usize].is_running() && self.offered.insert(index) {
             self.own(self.now, rank, Task::Offer(index));
-            self.look_ahead(rank);
         }
     }
 
@@ -58,6 +57,7 @@ impl<N: Node, S: Storage> Simulation<'_, N, S> {
     pub(super) fn succeed(&mut self, rank: Rank, lost: Rank) {
         let offers = self.awaited(rank).filter(|(_, offer)| offer.on == Occasion::LossOf(lost));
         let offers: Vec<usize> = offers.map(|(index, _)| index).collect();
+        self.hosts[rank.0 as usize].successions += 1;
         offers.into_iter().for_each(|index| self.come_to_own(index));
         self.look_ahead(rank);
     }
@@ -65,7 +65,8 @@ impl<N: Node, S: Storage> Simulation<'_, N, S> {
     /// Tells a client that it will come to own nothing more by itself, where that is so.
     pub(super) fn look_ahead(&mut self, rank: Rank) {
         if self.prospects(rank) == Prospects::Reserve {
-            self.own(self.now, rank, Task::Hear(Event::AllOffered));
+            let successions = self.hosts[rank.0 as usize].successions;
+            self.own(self.now, rank, Task::AllOffered { successions });
         }
     }
 

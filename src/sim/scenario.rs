@@ -48,7 +48,7 @@ pub struct Offer {
 pub enum Occasion {
     /// At this time.
     At(Time),
-    /// When it hears that this rank is gone, if that one may not have offered all by then.
+    /// When it hears that this rank is gone, whatever that one has offered by then.
     LossOf(Rank),
 }
 

@@ -215,7 +215,10 @@ impl<'a, N: Node, S: Storage> Simulation<'a, N, S> {
             Item::Mishap(index) => {
                 self.strike(index);
             }
-            Item::Offer(index) => self.come_to_own(index),
+            Item::Offer(index) => {
+                self.come_to_own(index);
+                self.look_ahead(self.scenario.offers[index].rank);
+            }
             Item::Return { rank, with } => self.bring_back(rank, with),
             Item::Up(rank) => {
                 let host = &self.hosts[rank.0 as usize];
@@ -248,6 +251,9 @@ impl<'a, N: Node, S: Storage> Simulation<'a, N, S> {
             Task::Hear(event) => event,
             Task::Copy { from, to } => self.copy(rank, from, to),
             Task::Offer(index) => self.take_offer(index),
+            // It was told to succeed somebody meanwhile, and will say so when that is done.
+            Task::AllOffered { successions } if successions < host.successions => return,
+            Task::AllOffered { .. } => Event::AllOffered,
             Task::Drained => Event::Drained { traffic: host.traffic },
             Task::Wake(at) => {
                 if host.wake != Some(at) {

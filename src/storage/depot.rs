@@ -185,8 +185,13 @@ pub trait Depot {
     /// to do.
     fn convene(&mut self, _cards: &[(u32, &[u8])]) {}
 
-    /// A rank was given up: what it was to do is for others now. A depot that does nothing for others has nothing to do.
+    /// A rank was given up: what it was to do is for others now. From now on [`OwnWord::AllOffered`] says that this is done
+    /// too, and is said anew. A depot that does nothing for others has nothing to do.
     fn succeed(&mut self, _rank: u32) {}
+
+    /// What was offered under this name is refused: this rank offered something else, which differs first at this piece. A
+    /// depot whose user knows it by that name has nothing to do.
+    fn contradict(&mut self, _name: &str, _rank: u32, _piece: PieceIndex) {}
 
     /// The run ends, and nothing more is asked for: what is here is to be kept for another run. Until it is, the depot is
     /// busy.

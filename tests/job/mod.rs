@@ -40,15 +40,25 @@ pub(crate) struct Running {
     child: Child,
     stdout: Pipe,
     stderr: Pipe,
-    _alone: MutexGuard<'static, ()>,
+    /// None in a job that runs beside another of the same test.
+    _alone: Option<MutexGuard<'static, ()>>,
 }
 
 impl Running {
     /// Starts a job in a process group of its own.
-    pub(crate) fn start(mut command: Command) -> Self {
+    pub(crate) fn start(command: Command) -> Self {
         static ALONE: Mutex<()> = Mutex::new(());
+        Self::begin(command, Some(ALONE.lock().unwrap_or_else(PoisonError::into_inner)))
+    }
+
+    /// Starts another job while this one runs.
+    #[allow(dead_code, reason = "not all tests that start mpirun start it twice")]
+    pub(crate) fn start_beside(&self, command: Command) -> Self {
+        Self::begin(command, None)
+    }
+
+    fn begin(mut command: Command, alone: Option<MutexGuard<'static, ()>>) -> Self {
         static JOBS: AtomicU32 = AtomicU32::new(0);
-        let alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
         let mark = format!("{}-{}", std::process::id(), JOBS.fetch_add(1, Ordering::Relaxed));
         command.env(MARK, &mark).process_group(0);
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -69,6 +79,14 @@ impl Running {
     /// Sends a signal to its first process: the launcher.
     pub(crate) fn signal(&self, signal: &str) {
         processes::send(signal, &self.child.id().to_string());
+    }
+
+    /// Sends a signal to the process that is this rank.
+    #[allow(dead_code, reason = "not all tests that start mpirun kill a rank")]
+    pub(crate) fn signal_rank(&self, rank: u32, signal: &str) {
+        let processes = processes::of_rank(&self.mark, rank);
+        let [process] = processes[..] else { panic!("rank {rank} is {processes:?} of {}", self.command) };
+        processes::send(signal, &process.to_string());
     }
 
     /// Waits for its end. Panics where that does not come in time, or processes are left behind.

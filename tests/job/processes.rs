@@ -41,12 +41,25 @@ pub(super) fn left_behind(mark: &str) -> Vec<u32> {
     }
 }
 
+/// The processes of a job that the launcher has made this rank.
+pub(super) fn of_rank(mark: &str, rank: u32) -> Vec<u32> {
+    let names = ["OMPI_COMM_WORLD_RANK", "PMI_RANK"].map(|name| format!("{name}={rank}"));
+    let of_rank = |variable: &[u8]| names.iter().any(|name| name.as_bytes() == variable);
+    processes_with(|variables| variables.contains(&mark.as_bytes()) && variables.iter().any(|it| of_rank(it)))
+}
+
 fn marked(mark: &str) -> Vec<u32> {
+    processes_with(|variables| variables.contains(&mark.as_bytes()))
+}
+
+/// The processes whose environment is like that.
+fn processes_with(is_one: impl Fn(&[&[u8]]) -> bool) -> Vec<u32> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir("/proc").into_iter().flatten().flatten() {
         let Some(process) = entry.file_name().to_str().and_then(|name| name.parse().ok()) else { continue };
         let Ok(environment) = std::fs::read(entry.path().join("environ")) else { continue };
-        if environment.split(|&byte| byte == 0).any(|variable| variable == mark.as_bytes()) {
+        let variables: Vec<&[u8]> = environment.split(|&byte| byte == 0).collect();
+        if is_one(&variables) {
             found.push(process);
         }
     }

@@ -128,7 +128,7 @@ impl Story for Order {
         match event {
             Event::Start => (0..Self::MESSAGES).for_each(|sequence| {
                 let wanted = if sequence % 2 == 0 { vec!["x".repeat(1 << 20)] } else { Vec::new() };
-                let body = Body::Call { sequence, call: Call::Join { wanted } };
+                let body = Body::Call { sequence, call: Call::Join { since: 0, wanted } };
                 out.push(Decision::Send { to: self.next, message: said(body) });
             }),
             Event::Message { message: Message { body: Body::Call { sequence, .. }, .. }, .. } => {

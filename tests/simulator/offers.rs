@@ -159,6 +159,22 @@ fn who_comes_to_own_what_it_downloads_asks_for_no_more_of_it() {
         assert_eq!(notes.0.iter().filter(late).count(), 0, "after {micros} us");
     }
 }
+
+#[test]
+fn one_on_a_slow_line_that_starves_for_one_file_hears_of_another_that_is_offered_meanwhile() {
+    let files = ["bad", "late"].map(|name| Published::model(name, 3, 1)).into();
+    let mut scenario = Scenario::new(1, 3, files);
+    scenario.owns(1, 0);
+    scenario.comes_to_own(3, 1, at(8_000));
+    (0..2).for_each(|file| scenario.wants(2, file));
+    scenario.faults.poisoners = vec![Rank(1)];
+    scenario.hardware.latency = Duration::from_micros(2_500);
+    scenario.hardware.slow = vec![(Rank(2), 100)];
+    let report = run(&scenario);
+    assert!(report.truth.of(Rank(2)).complete[1]);
+    assert!(report.ended < at(40_000), "{:?}", report.ended);
+}
+
 #[test]
 fn many_small_offers_cost_each_client_six_messages_each_and_two_a_piece() {
     // It awaits, is answered, has the pieces, says so and is answered, and awaits again; its owner offers and is answered.

@@ -65,6 +65,45 @@ fn of_a_changed_tree_what_changed_is_moved() {
 }
 
 #[test]
+fn of_many_small_files_the_pieces_of_the_one_that_changed_are_moved() {
+    let folder = plain(&[3_000; 300]);
+    let line = "data --to out/{rank} --from-ranks 0 --for 1-2";
+    assert!(stage(3, folder.path(), line).moved() > 100);
+    fs::write(folder.path().join("data/file150"), noise(1_000, 3_000)).unwrap();
+    // A file of less than a piece lies in two at most.
+    assert!((2..=4).contains(&stage(3, folder.path(), &format!("{line} --force")).moved()));
+    assert_staged(folder.path());
+}
+
+#[test]
+fn a_tree_that_grows_keeps_the_length_of_its_pieces() {
+    // 1960 pieces of 16 KiB, and then too many for so short ones.
+    let folder = plain(&[100_000; 280]);
+    let at = |file: &str| folder.path().join("data").join(file);
+    let line = "data --to out/{rank} --from-ranks 0 --for 1-2 --force";
+    assert_eq!(stage(3, folder.path(), line).moved(), 2 * 280 * 7);
+    for (number, change) in [(5, Change::Within), (6, Change::Behind)] {
+        let mut content = noise(number, 100_000);
+        match change {
+            Change::Within => content[50_000] ^= 1,
+            Change::Behind => content.extend(noise(2_000, 20_000)),
+        }
+        fs::write(at(&format!("file{number}")), content).unwrap();
+    }
+    for new in 280..286 {
+        fs::write(at(&format!("file{new}")), noise(new, 100_000)).unwrap();
+    }
+    assert_eq!(stage(3, folder.path(), line).moved(), 2 * (1 + 2 + 6 * 7));
+    assert_staged(folder.path());
+}
+
+/// Where a file changes.
+enum Change {
+    Within,
+    Behind,
+}
+
+#[test]
 fn a_file_that_was_renamed_is_copied_and_not_fetched() {
     let folder = staged();
     fs::rename(folder.path().join("data/file0"), folder.path().join("data/renamed")).unwrap();
@@ -100,7 +139,9 @@ fn a_file_that_differs_is_refused_by_name_and_replaced_by_force() {
     let ended = stage(3, folder.path(), LINE).run();
     assert_refused(&ended, 3, &["rank 2", "out/2/data/file1", "--force replaces"]);
     assert_eq!(fs::read(&spoilt).unwrap(), b"somebody's work");
-    assert_only(&folder.path().join("out/2"), &["data"]);
+    for rank in 1..3 {
+        assert_only(&folder.path().join(format!("out/{rank}")), &["data"]);
+    }
     stage(3, folder.path(), &format!("{LINE} --force")).well();
     assert_staged(folder.path());
 }

@@ -1,46 +1,13 @@
 //! Disks that are full, read-only or no folders at all.
 
 use std::fs;
-use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::compared::{assert_alike, assert_only};
+use super::interrupted::until_written;
+use super::mounted::Mounted;
 use super::program::{assert_refused, stage, stage_by_shell};
 use super::trees::{noise, plain};
-
-/// A small file system in memory, for as long as it is held.
-struct Mounted(PathBuf);
-
-impl Mounted {
-    /// Mounts one of this size; nothing where that is not permitted, which is said loudly.
-    fn at(place: &Path, size: &str) -> Option<Self> {
-        fs::create_dir_all(place).unwrap();
-        let options = format!("size={size}");
-        let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", &options, "tmpfs"]).arg(place).output();
-        match mounted {
-            Ok(output) if output.status.success() => Some(Self(place.to_owned())),
-            other => {
-                eprintln!("NOT TESTED, since nothing can be mounted here: {other:?}");
-                None
-            }
-        }
-    }
-
-    /// Allows or forbids to write to it.
-    fn remount(&self, how: &str) {
-        let status = Command::new("mount").args(["-o", &format!("remount,{how}")]).arg(&self.0).status();
-        assert!(status.unwrap().success());
-    }
-}
-
-impl Drop for Mounted {
-    fn drop(&mut self) {
-        let unmounted = Command::new("umount").arg(&self.0).status();
-        if !std::thread::panicking() {
-            assert!(unmounted.unwrap().success(), "{} is in use", self.0.display());
-        }
-    }
-}
 
 #[test]
 fn a_disk_that_is_too_small_is_told_before_the_first_byte_and_what_is_freed_is_enough() {
@@ -78,6 +45,30 @@ fn a_write_that_fails_in_the_middle_ends_the_run_and_the_same_command_goes_on() 
 }
 
 #[test]
+fn a_disk_that_somebody_fills_in_the_middle_ends_the_run_and_once_there_is_room_the_same_command_goes_on() {
+    // RELIABILITY row 28. Room is taken for long files at the beginning; short ones are made when they come.
+    let folder = plain(&[10_000; 300]);
+    let at = |path: &str| folder.path().join(path);
+    let Some(_small) = Mounted::at(&at("out/1"), "8M") else { return };
+    let line = "data --to out/{rank} --piece-length 16K --from-ranks 0 --for 1,2";
+    let job = stage(3, folder.path(), &format!("{line} --limit-read 1M")).start();
+    let hidden = at("out/1/.data.tema3/tree/data");
+    until_written(&hidden, 100);
+    let filled = Command::new("dd").args(["if=/dev/zero", "bs=64k", "of=filler"]).current_dir(at("out/1")).output();
+    assert!(String::from_utf8_lossy(&filled.unwrap().stderr).contains("No space left"));
+    assert_refused(&job.end(), 6, &["rank 1 on", "out/1/.data.tema3/tree/data/file", "cannot write: No space left"]);
+    assert!(!at("out/1/data").exists());
+    let kept = fs::read_dir(&hidden).unwrap().count() as u64;
+    fs::remove_file(at("out/1/filler")).unwrap();
+    let moved = stage(3, folder.path(), line).moved();
+    assert!(kept >= 100 && moved < 2 * 190 - 50, "{kept} files were kept, and {moved} pieces moved");
+    for rank in 1..3 {
+        assert_alike(&at("data"), &at(&format!("out/{rank}/data")));
+        assert_only(&at(&format!("out/{rank}")), &["data"]);
+    }
+}
+
+#[test]
 fn a_target_that_is_read_only_is_told_by_name() {
     // RELIABILITY row 29.
     let folder = plain(&[1000]);
@@ -85,6 +76,9 @@ fn a_target_that_is_read_only_is_told_by_name() {
     mounted.remount("ro");
     let ended = stage(3, folder.path(), "data --to out/{rank}").run();
     assert_refused(&ended, 6, &["out/1", "Read-only file system"]);
+    for rank in 0..3 {
+        assert_only(&folder.path().join(format!("out/{rank}")), &[]);
+    }
 }
 
 #[test]

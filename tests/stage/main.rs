@@ -13,8 +13,13 @@ mod interrupted;
 #[path = "../job/mod.rs"]
 #[allow(dead_code, reason = "these stories wait for what is written, not for what is said")]
 mod job;
+mod mounted;
 mod one_place;
+mod plan;
+mod planted;
 mod program;
+mod progress;
+mod receipt;
 mod trees;
 mod usage;
 mod who_reads;

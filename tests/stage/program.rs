@@ -5,7 +5,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use super::job::launcher::{Launcher, outside_of_any_job};
+use super::job::launcher::{Kind, Launcher, outside_of_any_job};
 use super::job::{Ended, Running};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_tema3");
@@ -33,6 +33,16 @@ pub(crate) fn stage_by_shell<'a>(ranks: u32, folder: &'a Path, shell: &'static s
 }
 
 impl Stage<'_> {
+    /// The others go on where a rank is killed; nothing with an MPI that cannot do so, which is said loudly.
+    pub(crate) fn surviving(mut self) -> Option<Self> {
+        if Launcher::get().kind != Kind::OpenMpi {
+            eprintln!("NOT TESTED, since this MPI ends the job with the first rank that is killed");
+            return None;
+        }
+        self.command.env("OMPI_MCA_orte_enable_recovery", "1");
+        Some(self)
+    }
+
     /// More ranks of the same job, which are told something else.
     pub(crate) fn and(mut self, ranks: u32, line: &str) -> Self {
         self.ranks += ranks;
@@ -51,6 +61,12 @@ impl Stage<'_> {
     pub(crate) fn start(mut self) -> Running {
         self.command.current_dir(self.folder);
         Running::start(self.command)
+    }
+
+    /// Starts it while another job runs.
+    pub(crate) fn start_beside(mut self, other: &Running) -> Running {
+        self.command.current_dir(self.folder);
+        other.start_beside(self.command)
     }
 
     /// Runs it to its end, whatever that is.

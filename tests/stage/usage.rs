@@ -1,7 +1,7 @@
 //! How `stage` answers where it is not used as it is meant to be.
 
 use super::compared::assert_only;
-use super::program::{assert_refused, run_alone, stage};
+use super::program::{assert_refused, run_alone, stage, stage_by_shell};
 use super::trees::plain;
 
 #[test]
@@ -59,4 +59,19 @@ fn several_sources_beside_a_torrents_folder_are_refused() {
     let folder = plain(&[1]);
     assert_refused(&stage(2, folder.path(), "a b --from . --to out/{rank}").run(), 3, &["one SRC, the .torrent"]);
     assert_only(folder.path(), &["data"]);
+}
+
+#[test]
+fn a_pattern_that_takes_nothing_is_named_and_nothing_is_staged() {
+    let folder = plain(&[1, 2]);
+    let line = "data --to out/{rank} --want data/file0 --want file1";
+    assert_refused(&stage(2, folder.path(), line).run(), 3, &["--want 'file1'", "like 'data/file0'"]);
+    assert!(!folder.path().join("out/0/data").exists());
+}
+
+#[test]
+fn verbose_and_quiet_may_stand_before_the_command() {
+    let folder = plain(&[1]);
+    let ended = stage_by_shell(2, folder.path(), r#"exec "$0" -v -q "$@""#, "data --to out/{rank}").well();
+    assert!(ended.stdout.is_empty() && ended.stderr.contains("of 2 ranks, on"), "{ended:#?}");
 }

@@ -1,11 +1,19 @@
 //! Who can read the source, and who wants what of it.
 
 use std::fs;
+use std::path::Path;
 use std::time::Duration;
 
 use super::compared::{assert_alike, assert_only};
 use super::program::{assert_refused, stage};
 use super::trees::{noise, plain, touch};
+
+/// A run that was refused leaves nothing on so many ranks.
+fn assert_nothing_left(folder: &Path, ranks: u32) {
+    for rank in 0..ranks {
+        assert_only(&folder.join(format!("out/{rank}")), &[]);
+    }
+}
 
 #[test]
 fn only_the_ranks_that_may_read_it_read_it() {
@@ -62,14 +70,61 @@ fn parts_of_a_tree_that_lie_on_different_ranks_are_put_together() {
 }
 
 #[test]
+fn small_files_of_one_folder_that_lie_on_different_ranks_reach_all() {
+    // Rank 0 has none, rank 1 two thirds, rank 2 the last two thirds; several of them go into a piece.
+    let folder = tempfile::tempdir().unwrap();
+    let at = |path: &str| folder.path().join(path);
+    for (of, has) in [("of1", [0, 1]), ("of2", [1, 2]), ("all", [0, 0])] {
+        fs::create_dir_all(at(of).join("data")).unwrap();
+        for number in (0..60).filter(|number| of == "all" || has.contains(&(number % 3))) {
+            let file = at(of).join(format!("data/{number}"));
+            fs::write(&file, noise(number, 1000 + 150 * number as usize)).unwrap();
+            touch(&file, Duration::from_secs(1_000_000_000 + number));
+        }
+        touch(&at(of).join("data"), Duration::from_secs(1_000_000_000));
+    }
+    stage(1, folder.path(), "nowhere/data --to out/{rank}")
+        .and(1, "of1/data --to out/{rank}")
+        .and(1, "of2/data --to out/{rank}")
+        .well();
+    for rank in 0..3 {
+        assert_alike(&at("all/data"), &at(&format!("out/{rank}/data")));
+    }
+}
+
+#[test]
 fn the_same_path_with_another_size_is_a_conflict_that_names_both_ranks() {
     let folder = plain(&[300_000]);
     fs::create_dir_all(folder.path().join("other/data")).unwrap();
     fs::write(folder.path().join("other/data/file0"), noise(31, 299_999)).unwrap();
     let ended = stage(1, folder.path(), "data --to out/{rank}").and(1, "other/data --to out/{rank}").run();
     assert_refused(&ended, 7, &["data/file0", "300000 bytes on rank 0", "299999 on rank 1", "--from-ranks"]);
-    for rank in 0..2 {
-        assert_only(&folder.path().join(format!("out/{rank}")), &[]);
+    assert_nothing_left(folder.path(), 2);
+}
+
+#[test]
+fn the_same_path_with_other_content_is_a_conflict_that_names_both_ranks_though_size_and_time_agree() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |path: &str| folder.path().join(path);
+    let mut contents = [(); 2].map(|()| noise(33, 300_000));
+    contents[1][200_000] ^= 1;
+    for (rank, content) in contents.iter().enumerate() {
+        fs::create_dir_all(at(&format!("of{rank}/data"))).unwrap();
+        let file = at(&format!("of{rank}/data/file"));
+        fs::write(&file, content).unwrap();
+        touch(&file, Duration::from_secs(1_000_000_000));
+    }
+    for wanting in ["", "--for 2", "--for 0", "--for 1,2", "--for 0,1"] {
+        let line = |of: &str| format!("{of}/data --to out/{{rank}} {wanting}");
+        let ended = stage(1, folder.path(), &line("of0")).and(1, &line("of1")).and(1, &line("nowhere")).run();
+        assert_refused(&ended, 7, &["data/file", "rank 0", "rank 1", "--from-ranks"]);
+        assert!(ended.took < Duration::from_secs(10), "{ended:#?}");
+        for rank in 0..3 {
+            // Who has finished before the other one had read its own has one of them.
+            let staged = fs::read(at(&format!("out/{rank}/data/file")));
+            assert!(staged.is_err() || contents.contains(&staged.unwrap()), "rank {rank}, {wanting}");
+            _ = fs::remove_dir_all(at(&format!("out/{rank}/data")));
+        }
     }
 }
 
@@ -79,9 +134,7 @@ fn what_nobody_can_read_ends_with_one_clear_sentence() {
     let ended = stage(3, folder.path(), "nowhere --to out/{rank}").run();
     assert_refused(&ended, 3, &["nowhere", "No such file"]);
     assert!(ended.took < Duration::from_secs(10), "{ended:?}");
-    for rank in 0..3 {
-        assert_only(&folder.path().join(format!("out/{rank}")), &[]);
-    }
+    assert_nothing_left(folder.path(), 3);
 }
 
 #[test]
@@ -89,6 +142,7 @@ fn a_source_of_several_that_nobody_can_read_is_named() {
     let folder = plain(&[1000]);
     let ended = stage(2, folder.path(), "data nowhere --to out/{rank}").run();
     assert_refused(&ended, 3, &["nowhere"]);
+    assert_nothing_left(folder.path(), 2);
 }
 
 #[test]
@@ -97,6 +151,7 @@ fn what_cannot_be_shared_ends_with_one_clear_sentence() {
     let _socket = std::os::unix::net::UnixListener::bind(folder.path().join("data/socket")).unwrap();
     let ended = stage(2, folder.path(), "data --to out/{rank}").run();
     assert_refused(&ended, 3, &["data/socket is a socket"]);
+    assert_nothing_left(folder.path(), 2);
 }
 
 #[test]
@@ -122,6 +177,7 @@ fn a_hard_link_without_its_file_is_refused_by_name() {
     fs::hard_link(folder.path().join("data/file0"), folder.path().join("data/other")).unwrap();
     let ended = stage(3, folder.path(), "data --to out/{rank} --want data/other --for 1").run();
     assert_refused(&ended, 3, &["rank 1", "data/other is a hard link to data/file0"]);
+    assert_only(&folder.path().join("out/1"), &[]);
 }
 
 #[test]

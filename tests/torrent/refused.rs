@@ -116,7 +116,7 @@ fn words_that_are_not_understood_are_explained_with_2() {
     for (words, said) in [
         (&[][..], "create, show, verify"),
         (&["create"], "<PATH>"),
-        (&["verify", "x"], "<DIR>"),
+        (&["verify"], "<FILE>"),
         (&["create", "x", "--piece-length", "1000"], "a power of two from 16K to 256M"),
         (&["create", "x", "--announce", "tracker"], "http://HOST/announce"),
     ] {
@@ -128,4 +128,16 @@ fn words_that_are_not_understood_are_explained_with_2() {
             ended.stderr
         );
     }
+}
+
+#[test]
+fn a_torrent_without_a_folder_is_asked_for_one_and_what_is_no_receipt_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("a"), "abc").unwrap();
+    assert_eq!(torrent(folder.path(), ["create", "a"]).code, 0);
+    let ended = torrent(folder.path(), ["verify", "a.torrent"]);
+    assert!(ended.code == 2 && ended.stderr.contains("torrent verify FILE DIR"), "{ended:?}");
+    fs::write(folder.path().join("r.json"), "{\"v\":1}").unwrap();
+    let ended = torrent(folder.path(), ["verify", "r.json"]);
+    assert!(ended.code == 3 && ended.stderr.contains("r.json: not a receipt"), "{ended:?}");
 }

@@ -21,6 +21,8 @@ pub(super) enum PieceState {
     Wrong,
     /// A file of it is not there, or too short.
     Unread,
+    /// It was not looked at: it has bytes of files that do not belong there.
+    Apart,
 }
 
 /// What is wrong with an entry of a `.torrent` on a disk.
@@ -107,11 +109,11 @@ impl Findings {
         self.faults.is_empty() && self.wrong.is_empty() && self.unread.is_empty()
     }
 
-    /// What is wrong, in lines.
-    pub(super) fn tell(&self, manifest: &Manifest, pieces: usize) -> String {
+    /// What is wrong, in lines, of what of a manifest is wanted.
+    pub(super) fn tell(&self, wanted: &Manifest, manifest: &Manifest, pieces: usize) -> String {
         let mut lines = Vec::new();
         if !self.faults.is_empty() {
-            lines.push(format!("{} of {} not right:", self.faults.len(), entries_of(manifest)));
+            lines.push(format!("{} of {} not right:", self.faults.len(), entries_of(wanted)));
             let mut table = table([("path", Left), ("what", Left)]);
             for (entry, fault) in self.faults.iter().take(MOST_ROWS) {
                 table.add_row([format!("  {}", manifest.entries[*entry].path), fault.to_string()]);
@@ -171,7 +173,7 @@ mod tests {
     }
 
     fn told(looks: [Option<Fault>; 4], pieces: [PieceState; 5]) -> String {
-        Findings::judge(&manifest(), looks.into(), &pieces).tell(&manifest(), pieces.len())
+        Findings::judge(&manifest(), looks.into(), &pieces).tell(&manifest(), &manifest(), pieces.len())
     }
 
     #[test]
@@ -224,7 +226,7 @@ mod tests {
             })
             .collect();
         let many = Manifest { piece_length: 50, entries };
-        let told = Findings::judge(&many, vec![Some(Fault::Missing); 50], &[Unread]).tell(&many, 1);
+        let told = Findings::judge(&many, vec![Some(Fault::Missing); 50], &[Unread]).tell(&many, &many, 1);
         assert_eq!(told.lines().count(), 1 + MOST_ROWS + 2);
         assert!(told.contains("\n  and 10 more\n"), "{told}");
     }

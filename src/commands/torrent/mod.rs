@@ -2,23 +2,24 @@
 
 mod create;
 mod findings;
+mod receipts;
 mod show;
 mod verify;
 
-use std::fmt;
 use std::fs::File;
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::thread;
 
-use comfy_table::{CellAlignment, Table, presets};
-use indicatif::{HumanBytes, ProgressBar, ProgressStyle};
+use indicatif::{ProgressBar, ProgressStyle};
 
+use super::wording::{counted, entries_of, say, sized, table};
 use super::{Exit, complain};
 use crate::cli::{TorrentArgs, TorrentCommand};
-use crate::metainfo::{Manifest, Metainfo, MetainfoError, Node};
+use crate::metainfo::{Metainfo, MetainfoError};
 use crate::protocol::Outcome;
+use crate::report::ReceiptError;
 use crate::storage::WalkError;
 
 /// Does what was asked for, and says why where it cannot.
@@ -49,6 +50,15 @@ enum Trouble {
     /// What is shared became something else while it was read.
     #[error("{}: it changed while it was read; try again when it rests", .0.display())]
     Changed(PathBuf),
+    /// It is a receipt of a staging, and a bad one.
+    #[error("{}: {error}", path.display())]
+    Receipt { path: PathBuf, error: ReceiptError },
+    /// A receipt names no place on this machine.
+    #[error("{}: nothing was put on this machine ({host}); say which folder to look at: torrent verify RECEIPT DIR", path.display())]
+    NotHere { path: PathBuf, host: String },
+    /// A `.torrent` does not say where its content lies.
+    #[error("a .torrent does not say where its content lies: give the folder, as in torrent verify FILE DIR")]
+    NoFolder,
     /// The `.torrent` would become a part of what it is of.
     #[error("{} lies in what is shared, and would change it: give another place with -o FILE", .0.display())]
     OutputWithin(PathBuf),
@@ -58,9 +68,11 @@ impl Trouble {
     fn exit(&self) -> Exit {
         match self {
             Self::Walk(WalkError::Io { .. }) | Self::Io { .. } => Exit::Ran(Outcome::Disk),
-            Self::Metainfo { .. } | Self::Walk(_) => Exit::Ran(Outcome::BadInput),
+            Self::Metainfo { .. } | Self::Walk(_) | Self::Receipt { .. } | Self::NotHere { .. } => {
+                Exit::Ran(Outcome::BadInput)
+            }
             Self::Changed(_) => Exit::Ran(Outcome::Integrity),
-            Self::OutputWithin(_) => Exit::Usage,
+            Self::OutputWithin(_) | Self::NoFolder => Exit::Usage,
         }
     }
 
@@ -95,43 +107,4 @@ fn hashing_bar(bytes: u64) -> ProgressBar {
     );
     let style = style.expect("the template is legal: it is a constant").progress_chars("=> ");
     ProgressBar::new(bytes).with_style(style)
-}
-
-/// Prints a text. Who reads it through `head` has closed the pipe before the end: what cannot be written is left out.
-fn say(text: impl fmt::Display) {
-    _ = writeln!(io::stdout(), "{text}");
-}
-
-/// `1 file`, `2 files`.
-fn counted(count: impl TryInto<u64>, what: &str) -> String {
-    match count.try_into() {
-        Ok(1) => format!("1 {what}"),
-        Ok(count) => format!("{count} {what}s"),
-        Err(_) => unreachable!("no count here has more than 64 bits"),
-    }
-}
-
-/// So many bytes, in the unit that suits.
-fn sized(bytes: u64) -> String {
-    HumanBytes(bytes).to_string().replace(".00 ", " ")
-}
-
-/// How many files and links a tree has.
-fn entries_of(manifest: &Manifest) -> String {
-    let count = |wanted: fn(&Node) -> bool| manifest.entries.iter().filter(|entry| wanted(&entry.node)).count();
-    let files = counted(count(|node| matches!(node, Node::File { .. })), "file");
-    match count(|node| matches!(node, Node::Symlink { .. })) {
-        0 => files,
-        links => format!("{files} and {}", counted(links, "symbolic link")),
-    }
-}
-
-/// A table without lines, of columns that are called and aligned like this.
-fn table<const N: usize>(columns: [(&str, CellAlignment); N]) -> Table {
-    let mut table = Table::new();
-    table.load_style(presets::NOTHING).set_header(columns.map(|(name, _)| name));
-    for (column, (_, alignment)) in table.column_iter_mut().zip(columns) {
-        column.set_padding((0, 2)).set_cell_alignment(alignment);
-    }
-    table
 }

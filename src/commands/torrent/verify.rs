@@ -1,41 +1,214 @@
-//! `torrent verify`: which pieces and files on disk are what a `.torrent` says.
+//! `torrent verify`: which pieces and files on disk are what a `.torrent`, or the receipt of a staging, says.
 
-use std::fs::{self, FileType, Metadata};
-use std::io;
+use std::fs::{self, File, FileType, Metadata};
+use std::io::{self, Read};
 use std::ops::ControlFlow;
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use super::findings::{Fault, Findings, PieceState};
-use super::{Trouble, all_cores, counted, entries_of, hashing_bar, read, say, sized};
+use super::receipts::places;
+use super::{Trouble, all_cores, counted, entries_of, hashing_bar, say, sized};
 use crate::cli::VerifyArgs;
 use crate::commands::Exit;
-use crate::metainfo::{Bitfield, Entry, Info, Metainfo, Node, PieceIndex, TreePath, symlink_target};
+use crate::metainfo::{Bitfield, Entry, Manifest, Metainfo, Node, PieceHashes, PieceIndex, TreePath, symlink_target};
 use crate::protocol::Outcome;
+use crate::report::Receipt;
 use crate::storage::{UnreadPiece, hash_pieces, open_plain_file, place_of};
 
-/// Compares what is on disk with the `.torrent`, and says what is not the same.
+/// Compares what is on disk with what it should be, and says what is not the same.
 pub(super) fn run(args: &VerifyArgs) -> Result<Exit, Trouble> {
-    let metainfo = read(&args.file)?;
-    let manifest = &metainfo.info().manifest;
-    let root = find(&metainfo, &args.folder)?;
-    if !root.exists() {
-        say(format_args!("{}: missing, and with it {}", root.display(), entries_of(manifest)));
-        return Ok(Exit::Ran(Outcome::Incomplete));
+    let file = &args.file;
+    let mut opened = File::open(file).map_err(Trouble::io(file))?;
+    let mut content = Vec::new();
+    Read::take(&mut opened, Metainfo::LONGEST as u64 + 1).read_to_end(&mut content).map_err(Trouble::io(file))?;
+    if Receipt::is_meant(&content) {
+        opened.read_to_end(&mut content).map_err(Trouble::io(file))?;
+        return by_receipt(args, &content);
     }
-    let looks = manifest.entries.iter().map(|entry| look(&root, entry)).collect::<Result<Vec<_>, _>>()?;
-    let pieces = check_pieces(metainfo.info(), &root, &looks)?;
-    let findings = Findings::judge(manifest, looks, &pieces);
-    if findings.is_empty() {
-        let (entries, bytes) = (entries_of(manifest), sized(manifest.content_length()));
-        say(format_args!("{}: all right: {entries}, {bytes}, {}", root.display(), counted(pieces.len(), "piece")));
-        return Ok(Exit::Ran(Outcome::Complete));
-    }
-    say(format_args!("{}: {}", root.display(), findings.tell(manifest, pieces.len())));
-    Ok(Exit::Ran(Outcome::Incomplete))
+    let metainfo = Metainfo::decode(&content).map_err(Trouble::metainfo(file))?;
+    let info = metainfo.info();
+    let folder = args.folder.as_ref().ok_or(Trouble::NoFolder)?;
+    let subject = Subject {
+        manifest: &info.manifest,
+        hashes: &info.piece_hashes,
+        root: find(&metainfo, folder)?,
+        lies: Lies::Itself,
+        wanted: vec![true; info.manifest.entries.len()],
+    };
+    Ok(Exit::Ran(subject.verify()?))
 }
 
-/// Where on disk the shared thing lies: in the folder, under its name; or it is the folder, or what was given in its place.
+/// Every place of this machine that a receipt names, or the one that was asked for.
+fn by_receipt(args: &VerifyArgs, content: &[u8]) -> Result<Exit, Trouble> {
+    let bad = |error| Trouble::Receipt { path: args.file.clone(), error };
+    let receipt = Receipt::decode(content).map_err(bad)?;
+    let (manifest, hashes) = receipt.tree().map_err(bad)?;
+    let mut worst = Outcome::Complete;
+    for place in places(&receipt, &args.file, args.folder.as_deref())? {
+        let wanted = manifest.entries.iter().map(|entry| place.wants(&entry.path)).collect();
+        let (manifest, hashes, root) = (&manifest, &hashes, place.folder.clone());
+        worst = worst.max(Subject { manifest, hashes, root, lies: Lies::Within, wanted }.verify()?);
+    }
+    Ok(Exit::Ran(worst))
+}
+
+/// How a tree lies at its root.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Lies {
+    /// The root is the shared file or folder.
+    Itself,
+    /// The root is the folder that holds it.
+    Within,
+}
+
+/// What is to be verified, and where.
+struct Subject<'a> {
+    manifest: &'a Manifest,
+    hashes: &'a PieceHashes,
+    root: PathBuf,
+    lies: Lies,
+    /// By entry: whether it should be there.
+    wanted: Vec<bool>,
+}
+
+impl Subject<'_> {
+    /// Says what is there, and how good it is.
+    fn verify(&self) -> Result<Outcome, Trouble> {
+        let manifest = self.manifest;
+        let theirs = manifest.entries.iter().zip(&self.wanted).filter(|(_, wanted)| **wanted);
+        let wanted = Manifest { entries: theirs.map(|(entry, _)| entry.clone()).collect(), ..manifest.clone() };
+        let root = self.root.display();
+        if !self.root.exists() {
+            say(format_args!("{root}: missing, and with it {}", entries_of(&wanted)));
+            return Ok(Outcome::Incomplete);
+        }
+        let entries = manifest.entries.iter().zip(&self.wanted);
+        let looks = entries.map(|(entry, wanted)| if *wanted { self.look(entry) } else { Ok(None) });
+        let looks = looks.collect::<Result<Vec<_>, _>>()?;
+        let pieces = self.check_pieces(&looks)?;
+        let findings = Findings::judge(manifest, looks, &pieces);
+        if !findings.is_empty() {
+            say(format_args!("{root}: {}", findings.tell(&wanted, manifest, pieces.len())));
+            return Ok(Outcome::Incomplete);
+        }
+        let right = pieces.iter().filter(|state| **state == PieceState::Right).count();
+        let (entries, bytes) = (entries_of(&wanted), sized(wanted.content_length()));
+        let shared = match self.shared_pieces().count() {
+            0 => String::new(),
+            shared => format!(" ({} more cannot be checked: files that are not wanted here share them)", shared),
+        };
+        say(format_args!("{root}: all right: {entries}, {bytes}, {}{shared}", counted(right, "piece")));
+        Ok(Outcome::Complete)
+    }
+
+    fn place(&self, path: &TreePath) -> PathBuf {
+        match self.lies {
+            Lies::Itself => place_of(&self.root, path),
+            Lies::Within => self.root.join(path.as_path()),
+        }
+    }
+
+    /// What is wrong with an entry by its looks: whether it is there, what it is, its length, what a link says.
+    fn look(&self, entry: &Entry) -> Result<Option<Fault>, Trouble> {
+        let place = self.place(&entry.path);
+        if matches!(entry.node, Node::Pad { .. }) {
+            return Ok(None);
+        }
+        // Where a file should be, a link to one will do: the bytes are there.
+        let look = if matches!(entry.node, Node::Symlink { .. }) { fs::symlink_metadata } else { fs::metadata };
+        let found = match look(&place) {
+            Ok(found) => found,
+            Err(error) if is_absence(&error) => return Ok(Some(Fault::Missing)),
+            Err(error) => return Err(Trouble::io(&place)(error)),
+        };
+        let kind = found.file_type();
+        let other = |expected| Some(Fault::Kind { found: called(kind), expected });
+        Ok(match &entry.node {
+            Node::File { length } if kind.is_file() => fault_of_length(&found, *length),
+            Node::Symlink { target } if kind.is_symlink() => {
+                let said = fs::read_link(&place).map_err(Trouble::io(&place))?;
+                self.fault_of_link(&entry.path, said.as_os_str().as_bytes(), target)
+            }
+            Node::Symlink { .. } => other("a symbolic link"),
+            Node::Folder if kind.is_dir() => None,
+            Node::Folder => other("a folder"),
+            Node::HardLink { to } => {
+                let is_same = |first: &Metadata| (first.dev(), first.ino()) == (found.dev(), found.ino());
+                let same = fs::metadata(self.place(to)).is_ok_and(|first| is_same(&first));
+                if same { None } else { other("another name of a file") }
+            }
+            _ => other("a file"),
+        })
+    }
+
+    /// A link may say the same in more steps.
+    fn fault_of_link(&self, link: &TreePath, said: &[u8], expected: &[u8]) -> Option<Fault> {
+        let is_folder = |path: &TreePath| fs::symlink_metadata(self.place(path)).is_ok_and(|found| found.is_dir());
+        let leads_to = |said: &[u8]| symlink_target(link, said, is_folder).ok();
+        let is_same = said == expected || (leads_to(said).is_some() && leads_to(said) == leads_to(expected));
+        let text = |said| String::from_utf8_lossy(said).into_owned();
+        (!is_same).then(|| Fault::Link { found: text(said), expected: text(expected) })
+    }
+
+    /// The pieces that have bytes of files that are wanted and of others: only whoever has both can check them.
+    fn shared_pieces(&self) -> impl Iterator<Item = PieceIndex> {
+        let map = self.manifest.piece_map();
+        (0..map.pieces()).map(PieceIndex).filter(move |&piece| {
+            let mut spans = map.spans(piece).map(|span| self.wanted[span.entry]);
+            let first = spans.next();
+            first.is_some_and(|first| spans.any(|wanted| wanted != first))
+        })
+    }
+
+    /// The pieces of which all is wanted.
+    fn own_pieces(&self) -> Bitfield {
+        let map = self.manifest.piece_map();
+        let mut own = Bitfield::none(map.pieces());
+        for piece in (0..map.pieces()).map(PieceIndex) {
+            if map.spans(piece).all(|span| self.wanted[span.entry]) {
+                own.insert(piece);
+            }
+        }
+        own
+    }
+
+    /// Hashes what is there.
+    fn check_pieces(&self, looks: &[Option<Fault>]) -> Result<Vec<PieceState>, Trouble> {
+        let (map, own) = (self.manifest.piece_map(), self.own_pieces());
+        let place = |entry: usize| self.place(&self.manifest.entries[entry].path);
+        let mut states = vec![PieceState::Apart; map.pieces() as usize];
+        let mut trouble = None;
+        let bar = hashing_bar(own.iter().map(|piece| u64::from(map.length(piece))).sum());
+        let open = |entry: usize| match looks[entry] {
+            Some(Fault::Missing | Fault::Kind { .. }) => Err(io::ErrorKind::NotFound.into()),
+            _ if place(entry).is_symlink() => open_plain_file(&place(entry).canonicalize()?),
+            _ => open_plain_file(&place(entry)),
+        };
+        hash_pieces(&map, &own, all_cores(), open, |piece: PieceIndex, hashed| {
+            bar.inc(u64::from(map.length(piece)));
+            states[piece.as_usize()] = match hashed {
+                Ok(digest) if self.hashes.get(piece) == Some(&digest[..]) => PieceState::Right,
+                Ok(_) => PieceState::Wrong,
+                Err(UnreadPiece { error, .. })
+                    if is_absence(&error) || error.kind() == io::ErrorKind::UnexpectedEof =>
+                {
+                    PieceState::Unread
+                }
+                Err(UnreadPiece { entry, error }) => {
+                    trouble = Some(Trouble::io(&place(entry))(error));
+                    return ControlFlow::Break(());
+                }
+            };
+            ControlFlow::Continue(())
+        });
+        bar.finish_and_clear();
+        trouble.map_or(Ok(states), Err)
+    }
+}
+
+/// Where on disk the shared thing of a `.torrent` lies: in the folder, under its name; or it is the folder, or what was given in its place.
 /// Where both could be meant, it is what has more of it.
 fn find(metainfo: &Metainfo, given: &Path) -> Result<PathBuf, Trouble> {
     let whole = given.canonicalize().map_err(Trouble::io(given))?;
@@ -53,31 +226,6 @@ fn find(metainfo: &Metainfo, given: &Path) -> Result<PathBuf, Trouble> {
     Ok(within.canonicalize().unwrap_or(within))
 }
 
-/// What is wrong with an entry by its looks: whether it is there, what it is, its length, what a link says.
-fn look(root: &Path, entry: &Entry) -> Result<Option<Fault>, Trouble> {
-    let place = place_of(root, &entry.path);
-    if matches!(entry.node, Node::Pad { .. }) {
-        return Ok(None);
-    }
-    // Where a file should be, a link to one will do: the bytes are there.
-    let look = if matches!(entry.node, Node::Symlink { .. }) { fs::symlink_metadata } else { fs::metadata };
-    let found = match look(&place) {
-        Ok(found) => found,
-        Err(error) if is_absence(&error) => return Ok(Some(Fault::Missing)),
-        Err(error) => return Err(Trouble::io(&place)(error)),
-    };
-    let kind = found.file_type();
-    Ok(match &entry.node {
-        Node::File { length } if kind.is_file() => fault_of_length(&found, *length),
-        Node::Symlink { target } if kind.is_symlink() => {
-            let said = fs::read_link(&place).map_err(Trouble::io(&place))?;
-            fault_of_link(root, &entry.path, said.as_os_str().as_bytes(), target)
-        }
-        Node::Symlink { .. } => Some(Fault::Kind { found: called(kind), expected: "a symbolic link" }),
-        _ => Some(Fault::Kind { found: called(kind), expected: "a file" }),
-    })
-}
-
 /// Whether there is nothing of that name, or no way to it.
 fn is_absence(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
@@ -85,15 +233,6 @@ fn is_absence(error: &io::Error) -> bool {
 
 fn fault_of_length(found: &Metadata, expected: u64) -> Option<Fault> {
     (found.len() != expected).then_some(Fault::Length { found: found.len(), expected })
-}
-
-/// A link may say the same in more steps.
-fn fault_of_link(root: &Path, link: &TreePath, said: &[u8], expected: &[u8]) -> Option<Fault> {
-    let is_folder = |path: &TreePath| fs::symlink_metadata(place_of(root, path)).is_ok_and(|found| found.is_dir());
-    let leads_to = |said: &[u8]| symlink_target(link, said, is_folder).ok();
-    let is_same = said == expected || (leads_to(said).is_some() && leads_to(said) == leads_to(expected));
-    let text = |said| String::from_utf8_lossy(said).into_owned();
-    (!is_same).then(|| Fault::Link { found: text(said), expected: text(expected) })
 }
 
 fn called(kind: FileType) -> &'static str {
@@ -106,35 +245,4 @@ fn called(kind: FileType) -> &'static str {
     } else {
         "something special"
     }
-}
-
-/// Hashes what is there.
-fn check_pieces(info: &Info, root: &Path, looks: &[Option<Fault>]) -> Result<Vec<PieceState>, Trouble> {
-    let map = info.manifest.piece_map();
-    let place = |entry: usize| place_of(root, &info.manifest.entries[entry].path);
-    let mut states = vec![PieceState::Unread; map.pieces() as usize];
-    let mut trouble = None;
-    let bar = hashing_bar(map.total());
-    let open = |entry: usize| match looks[entry] {
-        Some(Fault::Missing | Fault::Kind { .. }) => Err(io::ErrorKind::NotFound.into()),
-        _ if place(entry).is_symlink() => open_plain_file(&place(entry).canonicalize()?),
-        _ => open_plain_file(&place(entry)),
-    };
-    hash_pieces(&map, &Bitfield::all(map.pieces()), all_cores(), open, |piece: PieceIndex, hashed| {
-        bar.inc(u64::from(map.length(piece)));
-        states[piece.as_usize()] = match hashed {
-            Ok(digest) if info.piece_hashes.get(piece) == Some(&digest[..]) => PieceState::Right,
-            Ok(_) => PieceState::Wrong,
-            Err(UnreadPiece { error, .. }) if is_absence(&error) || error.kind() == io::ErrorKind::UnexpectedEof => {
-                PieceState::Unread
-            }
-            Err(UnreadPiece { entry, error }) => {
-                trouble = Some(Trouble::io(&place(entry))(error));
-                return ControlFlow::Break(());
-            }
-        };
-        ControlFlow::Continue(())
-    });
-    bar.finish_and_clear();
-    trouble.map_or(Ok(states), Err)
 }

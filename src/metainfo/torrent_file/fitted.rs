@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use super::{MetainfoError, symlink_target, symlinks};
-use crate::metainfo::{Entry, Legible, Node, TreePath};
+use crate::metainfo::{Entry, Legible, Manifest, Node, TreePath};
 
 /// The modes of a file that is a program, and of one that is not: all that BEP 47 knows of modes.
 pub(super) const PROGRAM: u32 = 0o755;
@@ -46,6 +46,26 @@ impl Fitted {
             }
         }
         Ok(fitted)
+    }
+}
+
+impl Manifest {
+    /// The manifest of a `.torrent` of the same pieces: as [`Fitted`], but for pads, which stay where they are.
+    ///
+    /// # Errors
+    /// Where there can be none: where a hard link stands for bytes that the pieces have once, a name is not UTF-8, or a
+    /// symbolic link leads outside.
+    pub fn fitted(&self) -> Result<Self, MetainfoError> {
+        if let Some(link) = self.entries.iter().find(|entry| matches!(entry.node, Node::HardLink { .. })) {
+            return Err(MetainfoError::NoPlace(link.path.clone()));
+        }
+        let mut fitted = Fitted::of(&self.entries)?.entries.into_iter();
+        let keeps_place = |entry: &&Entry| entry.node != Node::Folder;
+        let entries = self.entries.iter().filter(keeps_place).filter_map(|entry| match entry.node {
+            Node::Pad { .. } => Some(entry.clone()),
+            _ => fitted.next(),
+        });
+        Ok(Self { piece_length: self.piece_length, entries: entries.collect() })
     }
 }
 
@@ -108,6 +128,30 @@ mod tests {
         let fitted = Fitted::of(&[folder("t"), folder("t/d"), symlink("t/d/l", "./../d/../x"), symlink("t/m", "l/")]);
         let said: Vec<_> = fitted.unwrap().entries.into_iter().map(|entry| entry.node).collect();
         assert_eq!(said, ["../x", "l"].map(|target| Node::Symlink { target: target.into() }));
+    }
+
+    #[test]
+    fn a_fitted_manifest_has_the_same_pieces() {
+        let staged = [
+            entry("t", Node::Folder, 0o700),
+            entry("t/a", Node::File { length: 7 }, 0o640),
+            entry("t/b", Node::Folder, 0o700),
+            Entry::pad(b"t", 3),
+            entry("t/b/c", Node::File { length: 20 }, 0o4750),
+        ];
+        let manifest = Manifest { piece_length: 10, entries: staged.to_vec() };
+        let fitted = manifest.fitted().unwrap();
+        let said: Vec<_> = fitted.entries.iter().map(|entry| (entry.path.to_string(), entry.mode)).collect();
+        let pad = Entry::pad(b"t", 3);
+        assert_eq!(
+            said,
+            [("t/a".into(), Some(0o644)), (pad.path.to_string(), pad.mode), ("t/b/c".into(), Some(0o755))]
+        );
+        assert_eq!(fitted.piece_map().total(), manifest.piece_map().total());
+
+        let link = entry("t/l", Node::HardLink { to: path("t/a") }, 0);
+        let linked = Manifest { entries: [&staged[..], &[link]].concat(), ..manifest };
+        assert_eq!(linked.fitted(), Err(MetainfoError::NoPlace(path("t/l"))));
     }
 
     #[test]

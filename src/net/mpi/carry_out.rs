@@ -41,6 +41,7 @@ impl Driver<'_> {
                 self.depot.convene(&cards);
             }
             Decision::Succeed { rank } => self.depot.succeed(rank.0),
+            Decision::Contradict { name, publisher, piece } => self.depot.contradict(&name, publisher.0, piece),
             Decision::Drain => {
                 self.depot.settle();
                 self.stage = Stage::Draining { since: self.now };

@@ -238,8 +238,8 @@ impl Download {
                 Call::Publish { part: portion.part, files, wanted, more, about }
             }
             Pending::Offer { index } => Call::Offer { file: self.offer(*index) },
-            Pending::AllOffered => Call::AllOffered,
-            Pending::Join { names } => Call::Join { wanted: names.clone() },
+            Pending::AllOffered => Call::AllOffered { since: self.version },
+            Pending::Join { names } => Call::Join { since: self.version, wanted: names.clone() },
             Pending::Await { names } => Call::Await { since: self.version, wanted: names.clone() },
             Pending::Hashes { torrent } => {
                 let known = self.torrents.get(torrent).map_or(0, |torrent| torrent.hashes.len());
@@ -249,7 +249,7 @@ impl Download {
             Pending::Completed { stretch, torrents, finished } => Call::Completed {
                 report: self.report(stretch, Need::Fresh, shared, out),
                 torrents: torrents.clone(),
-                finished: *finished,
+                finished: finished.filter(|_| self.says_last_that_it_has_finished()),
             },
             Pending::Abort { outcome, reason } => Call::Abort { outcome: *outcome, reason: reason.clone() },
             Pending::Drained { stretch, finish, traffic } => {
@@ -257,6 +257,13 @@ impl Download {
                 Call::Drained { received, finish: finish.clone(), traffic: *traffic }
             }
         }
+    }
+
+    /// Whether it is so that it has finished, and will not be said by a later call: it may have heard meanwhile that
+    /// somebody is gone whose work it may have to do.
+    fn says_last_that_it_has_finished(&self) -> bool {
+        let later = |pending: &Pending| matches!(pending, Pending::Completed { finished: Some(_), .. });
+        self.stage == Stage::Finished && !self.calls.wants(later)
     }
 
     fn report(&self, stretch: &Range<usize>, need: Need, shared: &Shared, out: &mut Outbox) -> Report {
@@ -332,8 +339,10 @@ impl Download {
             self.calls.want(Pending::Announce { stretch, need: Need::Starving });
             self.cried = true;
         }
-        if !self.unresolved.is_empty() {
-            self.calls.want(Pending::Join { names: self.unresolved.clone() });
+        // What is awaited too: on a slow line the answer would come when it has given way to the next cry.
+        let names: Vec<String> = self.unresolved.iter().chain(&self.coming).cloned().collect();
+        if !names.is_empty() {
+            self.join(names);
         }
     }
 

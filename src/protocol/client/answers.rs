@@ -27,6 +27,10 @@ impl Download {
                 self.started(&torrents, shared, out);
             }
             (Pending::Offer { index }, Answer::Offered { torrent }) => self.own(index, torrent, shared, out),
+            (Pending::Offer { index }, Answer::Contradicted { publisher, piece }) => {
+                let name = self.catalog.owned[index].name.clone();
+                out.push(Decision::Contradict { name, publisher, piece });
+            }
             (Pending::Publish(portion), Answer::Noted) => {
                 if let (_, Some(next)) = self.publications(portion) {
                     self.calls.want(Pending::Publish(next));

@@ -138,6 +138,7 @@ impl Download {
                     torrent.note_corrupt(piece);
                 }
                 self.give_back(&flight, shared);
+                self.turn_to_another_twin((torrent, piece), shared);
             }
         }
         self.fill(now, shared, out);
@@ -154,9 +155,10 @@ impl Download {
         let &Flight { to: from, torrent, piece, source, sent, .. } = flight;
         let peer = shared.peers.get(from);
         peer.served(now);
-        // A piece that the peer had to wait for itself says nothing of how fast it serves.
-        if source == Source::Holder {
-            peer.pace.took(now.since(sent));
+        match source {
+            Source::Holder => peer.pace.took(now.since(sent)),
+            // That the peer had to wait for it itself says nothing of how fast it serves.
+            Source::Taker => peer.took(now.since(sent)),
         }
         shared.peers.measure();
         shared.holdings.insert(torrent, piece, from);
@@ -261,6 +263,9 @@ impl Download {
             }
         }
         self.give_back(&flight, shared);
+        if matches!(reason, Reason::NotHeld | Reason::Unreadable) {
+            self.turn_to_another_twin((id, piece), shared);
+        }
         self.fill(now, shared, out);
     }
 

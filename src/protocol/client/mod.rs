@@ -40,6 +40,8 @@ pub struct Client {
     time: OwnTime,
     /// The driver's time of the last event.
     heard: Option<Time>,
+    /// When something was due, in own time, before that.
+    expected: Option<Time>,
     /// The own time of the last event: what is due lies after it.
     now: Time,
     /// When a peer last asked for a piece.
@@ -73,7 +75,9 @@ impl Client {
         let download = Download::new(catalog, config.incarnation);
         let shared = Shared { config, term, holdings: Holdings::default(), peers: Peers::default() };
         let (upload, time) = (Upload::default(), OwnTime::default());
-        Self { shared, download, upload, time, heard: None, now: Time::ZERO, asked: Time::ZERO, end: End::Running }
+        let (heard, expected) = (None, None);
+        let (now, asked) = (Time::ZERO, Time::ZERO);
+        Self { shared, download, upload, time, heard, expected, now, asked, end: End::Running }
     }
 
     /// The term that this client follows.
@@ -315,7 +319,9 @@ impl Client {
 
     /// Does what is due.
     fn tick(&mut self, now: Time, out: &mut Outbox) {
-        if self.next_due().is_none_or(|due| due > now) {
+        // What lags is due once: it is no longer ahead now.
+        let due = self.expected.into_iter().chain(self.next_due()).min();
+        if due.is_none_or(|due| due > now) {
             return;
         }
         let Self { shared, download, .. } = self;
@@ -362,8 +368,8 @@ impl Client {
     /// The own time at the driver's `now`. Much is heard at one moment; only the first of it can have been awaited.
     fn own_time(&mut self, now: Time) -> Time {
         if self.heard != Some(now) {
-            let due = self.heard.and_then(|_| self.next_due());
-            self.now = self.time.at(now, due);
+            self.expected = self.heard.and_then(|_| self.next_due());
+            self.now = self.time.at(now, self.expected);
             self.heard = Some(now);
         }
         self.now

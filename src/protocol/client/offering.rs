@@ -1,10 +1,12 @@
 //! What a client comes to own and to want while the swarm runs, and how it waits for what others may come to offer.
 
+use std::collections::BTreeSet;
+
 use super::announcing::Pending;
 use super::download::{Download, Stage};
 use super::shared::Shared;
 use crate::metainfo::{PieceIndex, TorrentId};
-use crate::protocol::{About, Claim, Decision, Outbox, Owned, Prospects, Publication, Rank};
+use crate::protocol::{About, Claim, Decision, Lack, Outbox, Owned, Prospects, Publication, Rank};
 
 use super::announcing::Item;
 
@@ -12,6 +14,8 @@ impl Download {
     /// This client has come to own a file, whole.
     pub(super) fn come_to_own(&mut self, owned: Owned, shared: &mut Shared, out: &mut Outbox) {
         let downloaded = self.torrents.iter().find(|(_, torrent)| torrent.name == owned.name).map(|(&id, _)| id);
+        // There was nobody before who owned it.
+        self.unavailable.retain(|shortfall| shortfall.name != owned.name || shortfall.why != Lack::Unowned);
         self.catalog.owned.push(owned);
         if let Some(id) = downloaded {
             self.take_own(id, shared, out);
@@ -25,8 +29,9 @@ impl Download {
     pub(super) fn take_own(&mut self, id: TorrentId, shared: &mut Shared, out: &mut Outbox) {
         let Some(torrent) = self.torrents.get(&id) else { return };
         let same = |owned: &&Owned| owned.name == torrent.name && owned.hashes == torrent.hashes;
-        let Some(owned) = self.catalog.owned.iter().find(same) else { return };
-        let new: Vec<PieceIndex> = owned.held.iter().filter(|&piece| !shared.holdings.contains(id, piece)).collect();
+        // One that came back with a part of it may come to own it whole.
+        let pieces = self.catalog.owned.iter().filter(same).flat_map(|owned| owned.held.iter());
+        let new: BTreeSet<PieceIndex> = pieces.filter(|&piece| !shared.holdings.contains(id, piece)).collect();
         for piece in new {
             shared.holdings.insert(id, piece, shared.config.rank);
             self.came_to_hold(id, piece, shared, out);
@@ -49,6 +54,7 @@ impl Download {
     pub(super) fn take_over_from(&mut self, rank: Rank, out: &mut Outbox) {
         if self.attentive && self.stage != Stage::Stopped {
             self.catalog.prospects = Prospects::Open;
+            self.calls.withdraw(|pending| matches!(pending, Pending::AllOffered));
             if self.stage == Stage::Finished {
                 self.stage = Stage::Trading;
             }

@@ -7,7 +7,7 @@ use super::flight::{Flight, Source};
 use super::shared::Shared;
 use super::torrent::{State, Torrent};
 use crate::metainfo::{PieceIndex, TorrentId};
-use crate::protocol::{Body, Decision, Manner, Observed, Outbox, Rank, Slot, Time, seeded};
+use crate::protocol::{Body, Decision, Manner, Observed, Outbox, Preference, Rank, Slot, Time, seeded};
 
 /// The rarest pieces that are looked at before a peer's own list is.
 const RAREST: usize = 64;
@@ -17,6 +17,8 @@ const NEWS: usize = 512;
 const LAGGING: u32 = 4;
 /// Younger than this no request lags.
 const NEVER_LAGGING: Duration = Duration::from_millis(20);
+/// One who takes a piece has to get it first: it is tardy after so many times what would be lagging, at the least.
+const TARDY: u32 = 4;
 
 /// Who may be asked at a moment.
 #[derive(Clone, Copy, Debug)]
@@ -27,11 +29,21 @@ struct Market {
     usual: Option<Duration>,
     /// Who is not asked, because it has been.
     except: Option<Rank>,
+    seeds: Seeds,
+}
+
+/// What seeds are asked for where they are to be spared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Seeds {
+    /// Only for what nobody else takes: there may be enough of that.
+    Spared,
+    /// Also for what another takes who is not to be relied on.
+    Asked,
 }
 
 impl Market {
     fn new(now: Time, window: u16, shared: &Shared) -> Self {
-        Self { now, window, usual: shared.peers.usual_service(), except: None }
+        Self { now, window, usual: shared.peers.usual_service(), except: None, seeds: Seeds::Asked }
     }
 
     /// How good it is to ask a peer, the less the better; nothing where it may not be asked.
@@ -54,8 +66,10 @@ impl Download {
         let window = self.window(shared);
         self.turn_from_laggards(now, window, shared, out);
         let market = Market::new(now, window, shared);
+        let sparing = shared.config.policy.preference == Preference::Takers;
+        let spared = sparing.then_some(Market { seeds: Seeds::Spared, ..market });
         // A slow peer is asked for one piece at a time, unless nobody else has anything to give.
-        for market in [market, Market { usual: None, ..market }] {
+        for market in spared.into_iter().chain([market, Market { usual: None, ..market }]) {
             while self.has_room(now, window, shared) {
                 let Some((torrent, piece, to)) = self.pick(market, shared) else { break };
                 self.request(now, torrent, piece, to, shared, out);
@@ -80,6 +94,15 @@ impl Download {
     /// After how long a request lags: several times what is usual.
     fn lagging_after(&self, shared: &Shared) -> Duration {
         (shared.peers.usual_service().unwrap_or_default() * LAGGING).max(NEVER_LAGGING)
+    }
+
+    /// The same where a peer is asked for what it has to get first, as far as seeds are to be spared.
+    fn tardy_after(&self, shared: &Shared) -> Duration {
+        let lagging = self.lagging_after(shared);
+        match shared.config.policy.preference {
+            Preference::LeastLoaded => lagging,
+            Preference::Takers => (shared.peers.usual_taking().unwrap_or_default() * LAGGING).max(lagging * TARDY),
+        }
     }
 
     /// Whether something is lacked and nothing is to be expected from what is in flight.
@@ -124,8 +147,22 @@ impl Download {
             let tie = [u64::from(shared.config.rank.0), u64::from(rank.0), u64::from(piece.0)];
             Some((score, seeded::mix(shared.config.seed, &tie), rank))
         };
-        let taker = self.taker(torrent, piece, shared);
-        torrent.holders(piece).chain(taker).filter_map(rated).min().map(|(_, _, rank)| rank)
+        let tardy = |rank| shared.peers.find(rank).is_some_and(|peer| peer.is_tardy(market.now));
+        let taker = self.taker(torrent, piece, shared).filter(|&taker| market.usual.is_none() || !tardy(taker));
+        let spares_seeds = self.relies_on_taker(torrent, piece, market, shared);
+        let holders = torrent.holders(piece).filter(|&rank| !spares_seeds || torrent.takers.include(rank));
+        holders.chain(taker).filter_map(rated).min().map(|(_, _, rank)| rank)
+    }
+
+    /// Whether a piece is to come from the one who takes it, so that the seeds need not give it twice.
+    fn relies_on_taker(&self, torrent: &Torrent, piece: PieceIndex, market: Market, shared: &Shared) -> bool {
+        let others = |rank: &Rank| *rank != shared.config.rank && market.except != Some(*rank);
+        let (service, taking) = (shared.peers.usual_service(), shared.peers.usual_taking());
+        let reliable =
+            |taker| shared.peers.find(taker).is_none_or(|peer| peer.is_reliable(market.now, service, taking));
+        let sparing = shared.config.policy.preference == Preference::Takers;
+        let taker = torrent.taker(piece).filter(|taker| sparing && others(taker));
+        taker.is_some_and(|taker| market.seeds == Seeds::Spared || reliable(taker))
     }
 
     /// How many clients ask a peer for pieces: no downloader asks itself.
@@ -139,11 +176,14 @@ impl Download {
         (taker != shared.config.rank && !torrent.is_held_by(taker, piece)).then_some(taker)
     }
 
-    /// Where the rarest pieces' holders have no room: any piece of the best peer that has.
+    /// Where the rarest pieces' holders have no room: any piece of the best peer that has. Seeds that are to be spared are
+    /// not asked because they are idle.
     fn pick_of_idle(&self, torrent: &Torrent, market: Market, shared: &Shared) -> Option<(PieceIndex, Rank)> {
         let from = PieceIndex(seeded::spread(shared.config.rank.0, torrent.layout.pieces));
         let pickable = torrent.picker.pickable();
-        let idle = torrent.all_holders().filter_map(|(rank, bits)| {
+        let spares_seeds = shared.config.policy.preference == Preference::Takers && !torrent.takers.are_nobody();
+        let eligible = |rank| !spares_seeds || torrent.takers.include(rank);
+        let idle = torrent.all_holders().filter(|&(rank, _)| eligible(rank)).filter_map(|(rank, bits)| {
             let score = market.score(rank, self.askers(torrent, rank), shared)?;
             let piece = bits.next_common(pickable, from).or_else(|| bits.next_common(pickable, PieceIndex(0)))?;
             Some((score, rank, piece))
@@ -182,6 +222,7 @@ impl Download {
     /// Notes which peers lag behind what is usual, and asks others for what this client is to take first: those that wait
     /// for it here must not wait for a slow seed.
     fn turn_from_laggards(&mut self, now: Time, window: u16, shared: &mut Shared, out: &mut Outbox) {
+        self.note_tardy(now, shared);
         if shared.peers.usual_service().is_none() {
             return;
         }
@@ -208,10 +249,25 @@ impl Download {
         }
     }
 
+    /// Notes which peers are long in taking what they are to take first: it is not waited for.
+    fn note_tardy(&self, now: Time, shared: &mut Shared) {
+        if shared.config.policy.preference == Preference::Takers {
+            let tardy = self.tardy_after(shared);
+            let late = |flight: &&Flight| flight.source == Source::Taker && now.since(flight.sent) >= tardy;
+            for flight in self.flights.iter().filter(late) {
+                shared.peers.get(flight.to).is_late_to_take(now, flight.sent);
+            }
+        }
+    }
+
     /// Endgame: nothing is left to ask for, so what lags is asked of a second peer too.
     fn ask_twice(&mut self, now: Time, window: u16, shared: &mut Shared, out: &mut Outbox) {
-        let lagging = self.lagging_after(shared);
-        let late = self.flights.iter().filter(|flight| now.since(flight.sent) >= lagging);
+        let (lagging, tardy) = (self.lagging_after(shared), self.tardy_after(shared));
+        let allowed = |flight: &Flight| match flight.source {
+            Source::Taker => tardy,
+            Source::Holder => lagging,
+        };
+        let late = self.flights.iter().filter(|flight| now.since(flight.sent) >= allowed(flight));
         let late: Vec<Flight> = late.copied().collect();
         for flight in late {
             let Flight { torrent: id, piece, .. } = flight;
@@ -227,9 +283,10 @@ impl Download {
 
     /// When the next request begins to lag: then its slot is free, or it is made a second time.
     fn next_lagging(&self, now: Time, shared: &Shared) -> Option<Time> {
-        let lagging = self.lagging_after(shared);
+        let (lagging, tardy) = (self.lagging_after(shared), self.tardy_after(shared));
         // Once it is past, only an event can change anything.
-        self.flights.iter().map(|flight| flight.sent + lagging).filter(|&time| time > now).min()
+        let ends = self.flights.iter().flat_map(|flight| [flight.sent + lagging, flight.sent + tardy]);
+        ends.filter(|&time| time > now).min()
     }
 
     /// Gives up the requests whose deadline has come. A peer that said something since it was asked lost a message; one
@@ -260,6 +317,7 @@ impl Download {
                 }
             }
             self.abandon(&flight, shared, out);
+            self.turn_to_another_twin((torrent, piece), shared);
         }
     }
 
@@ -275,10 +333,14 @@ impl Download {
     pub(super) fn promises(&self, id: TorrentId, piece: PieceIndex, shared: &Shared) -> bool {
         match self.stage {
             Stage::Publishing | Stage::Joining => shared.holdings.of(id).is_none(),
-            Stage::Trading => self.torrents.get(&id).is_some_and(|torrent| {
-                let sane = torrent.state == State::Open && torrent.layout.contains(piece);
-                sane && torrent.taker(piece) == Some(shared.config.rank)
-            }),
+            Stage::Trading => match self.torrents.get(&id) {
+                Some(torrent) => {
+                    let sane = torrent.state == State::Open && torrent.layout.contains(piece);
+                    sane && torrent.taker(piece) == Some(shared.config.rank)
+                }
+                // The asker may have heard earlier of what has just been offered.
+                None => !self.coming.is_empty() && shared.holdings.of(id).is_none(),
+            },
             Stage::Finished | Stage::Stopped => false,
         }
     }

@@ -2,6 +2,7 @@
 
 mod announcing;
 mod offering;
+mod sparing;
 mod twins;
 
 use super::Client;

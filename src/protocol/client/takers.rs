@@ -63,6 +63,11 @@ impl Takers {
         (!self.faithless.contains(&taker)).then_some(taker)
     }
 
+    /// Whether the torrent is not divided.
+    pub(super) fn are_nobody(&self) -> bool {
+        self.ranks.is_empty()
+    }
+
     /// Whether this is one of the downloaders.
     pub(super) fn include(&self, rank: Rank) -> bool {
         self.ranks.contains(&rank)

@@ -126,31 +126,43 @@ impl Download {
         let Some(first) = self.first_like(from) else { return };
         let followers = self.twins.followers.remove(&first).unwrap_or_default();
         for to in followers.into_iter().chain([first]).filter(|&to| !shared.holdings.contains(to.0, to.1)) {
+            if let Some(torrent) = self.torrents.get_mut(&to.0) {
+                torrent.picker.take(to.1);
+            }
             self.twins.copy(from, to, out);
         }
     }
 
-    /// Of twins that wait for one that nobody gives, has one fetched that somebody holds who gives it. Tells whether there
-    /// was any.
+    /// Of twins that wait for one that nobody gives, has another one fetched. Tells whether there was any.
     pub(super) fn turn_to_other_twins(&mut self, shared: &Shared) -> bool {
-        let hopeless = |rank| shared.peers.find(rank).is_some_and(|peer| peer.is_hopeless());
-        let held = |(id, piece): Piece| {
-            let open = self.torrents.get(&id).filter(|torrent| torrent.state == State::Open);
-            open.is_some_and(|torrent| torrent.holders(piece).any(|rank| !hopeless(rank)))
+        let vain = self.twins.followers.keys().filter(|&&first| !self.is_given(first, shared));
+        let vain: Vec<Piece> = vain.copied().collect();
+        vain.into_iter().filter(|&first| self.turn_to_another_twin(first, shared)).count() > 0
+    }
+
+    /// A piece was asked for in vain. Of those that wait for it, one is asked for too that somebody gives, and the others
+    /// wait for that one. Tells whether there was any.
+    pub(super) fn turn_to_another_twin(&mut self, first: Piece, shared: &Shared) -> bool {
+        let Some(followers) = self.twins.followers.get(&first) else { return false };
+        let untried = |&&(id, piece): &&Piece| {
+            let pickable = self.torrents.get(&id).is_some_and(|torrent| torrent.picker.pickable().contains(piece));
+            !pickable && !self.flights.carry(id, piece) && self.is_given((id, piece), shared)
         };
-        let vain = self.twins.followers.iter().filter(|(first, _)| !held(**first));
-        let better: Vec<(Piece, Piece)> = vain
-            .filter_map(|(&first, followers)| Some((first, *followers.iter().find(|&&twin| held(twin))?)))
-            .collect();
-        for &(first, second) in &better {
-            let mut others = self.twins.followers.remove(&first).unwrap_or_default();
-            others.remove(&second);
-            others.insert(first);
-            self.twins.followers.insert(second, others);
-            self.twins.first.values_mut().filter(|piece| **piece == first).for_each(|piece| *piece = second);
-            self.fetch(second);
-        }
-        !better.is_empty()
+        let Some(&second) = followers.iter().find(untried) else { return false };
+        let mut others = self.twins.followers.remove(&first).unwrap_or_default();
+        others.remove(&second);
+        others.insert(first);
+        self.twins.followers.insert(second, others);
+        self.twins.first.values_mut().filter(|piece| **piece == first).for_each(|piece| *piece = second);
+        self.fetch(second);
+        true
+    }
+
+    /// Whether somebody is known to hold a piece who gives it.
+    fn is_given(&self, (id, piece): Piece, shared: &Shared) -> bool {
+        let hopeless = |rank| shared.peers.find(rank).is_some_and(|peer| peer.is_hopeless());
+        let open = self.torrents.get(&id).filter(|torrent| torrent.state == State::Open);
+        open.is_some_and(|torrent| torrent.holders(piece).any(|rank| !hopeless(rank)))
     }
 
     fn fetch(&mut self, (id, piece): Piece) {

@@ -141,9 +141,15 @@ impl Tracker {
 
     fn mark_lost(&mut self, rank: Rank, out: &mut Outbox) {
         self.roster.entry(rank).lost = true;
-        self.journal.push(Change::Gone { rank });
         out.tell(Observed::Lost { rank });
-        self.roster.call_reserves();
+        self.tell_gone(rank, out);
+    }
+
+    /// Tells all that what was known of a client no longer holds. Whoever may have to do its work has not finished until
+    /// it knows.
+    pub(super) fn tell_gone(&mut self, rank: Rank, out: &mut Outbox) {
+        self.journal.push(Change::Gone { rank });
+        self.roster.note_gone(rank, self.journal.version());
         self.tell_attentive(out);
     }
 
@@ -357,7 +363,7 @@ impl Tracker {
                 had: client.counts.had,
                 wanted: client.counts.wanted,
                 got: client.counts.got,
-                sources: client.counts.sources.len() as u32,
+                sources: client.counts.sources.iter().copied().collect(),
                 served: u64::from(client.counts.served),
                 outcome: client.drained.as_ref().map(|(finish, _)| finish.outcome),
                 volume: client.drained.as_ref().map(|(_, traffic)| traffic.volume).unwrap_or_default(),

@@ -23,6 +23,7 @@ use super::{
     Answer, Body, Call, Change, Config, Decision, Ending, Event, Message, Node, Observed, Office, Outbox, Outcome,
     Prospects, Rank, Refusal, StopCause, TRACKER, Term, Time, Traffic,
 };
+use crate::metainfo::PieceHashes;
 
 /// Keeps, per torrent, the piece hashes and who holds which pieces.
 #[derive(Debug)]
@@ -124,6 +125,12 @@ impl Tracker {
         (self.phase == Phase::Left).then_some(self.outcome)
     }
 
+    /// The hashes of a torrent, where all of them are known and its owners agree on them.
+    pub(super) fn hashes_of(&self, name: &str) -> Option<&PieceHashes> {
+        let (_, torrent) = self.register.find(name)?;
+        (torrent.is_whole() && !torrent.refused).then_some(&torrent.hashes)
+    }
+
     /// Whether the run is over, though somebody may still have to hear it.
     fn is_over(&self) -> bool {
         matches!(self.phase, Phase::Leaving { .. } | Phase::Left)
@@ -203,7 +210,7 @@ impl Tracker {
         if message.incarnation > client.incarnation {
             client.reborn(message.incarnation);
             self.register.forget(from);
-            self.journal.push(Change::Gone { rank: from });
+            self.tell_gone(from, out);
         } else if std::mem::take(&mut client.lost) {
             client.revivals += 1;
             out.tell(Observed::Recovered { rank: from });
@@ -240,6 +247,10 @@ impl Tracker {
             (Call::Publish { part, files, wanted, more, about }, _) => {
                 let client = self.roster.entry(from);
                 (client.intends, client.more, client.about) = (wanted, Some(more), about);
+                if client.about.prospects == Prospects::Reserve && self.roster.has_lost_since(0, from) {
+                    // It will hear of that, and then say again what it has to offer.
+                    self.roster.entry(from).about.prospects = Prospects::Open;
+                }
                 self.publish(now, from, sequence, repeat, (part, files, more), out);
             }
             (Call::Again, _) => {
@@ -251,13 +262,15 @@ impl Tracker {
             (Call::Abort { outcome, reason }, _) => self.abort(now, from, sequence, (outcome, reason), out),
             _ if !registered => self.answer(from, sequence, Answer::Unknown, out),
             (Call::Offer { file }, _) => self.offer(from, sequence, repeat, &file, out),
-            (Call::AllOffered, _) => {
-                self.roster.entry(from).about.prospects = Prospects::Reserve;
+            (Call::AllOffered { since }, _) => {
+                if !self.roster.has_lost_since(since, from) {
+                    self.roster.entry(from).about.prospects = Prospects::Reserve;
+                }
                 self.answer(from, sequence, Answer::Noted, out);
                 self.tell_attentive(out);
             }
             (Call::Await { since, wanted }, _) => self.wait(from, sequence, repeat, (since, wanted), out),
-            (Call::Join { wanted }, _) => self.join(from, sequence, &wanted, out),
+            (Call::Join { since, wanted }, _) => self.join(from, sequence, (since, &wanted), out),
             (Call::Hashes { torrent, first }, _) => self.hashes(from, sequence, torrent, first, out),
             (Call::Announce(report), _) => {
                 self.report(now, from, repeat, &report, out);
@@ -267,10 +280,14 @@ impl Tracker {
             }
             (Call::Completed { report, torrents, finished }, _) => {
                 self.report(now, from, repeat, &report, out);
-                self.completed(now, from, (&torrents, finished), out);
+                let reserve = self.roster.entry(from).about.prospects != Prospects::Final;
+                // It has not heard of somebody whose work it may have to do.
+                let unaware = reserve && self.roster.has_lost_since(report.since, from);
+                self.completed(now, from, (&torrents, finished.filter(|_| !unaware)), out);
                 let answer = match finished {
                     Some(_) => Answer::Noted,
-                    None => Answer::Swarm(self.swarm(from, &report)),
+                    // Not which of its suspects are gone: it would begin anew to do their work, and complete it anew.
+                    None => Answer::Swarm(self.changes(from, report.since, report.need)),
                 };
                 self.answer(from, sequence, answer, out);
                 self.end_if_done(now, out);

@@ -9,6 +9,7 @@ use crate::protocol::{Answer, Card, Catalog, Change, Described, Need, Outbox, Pu
 impl Tracker {
     /// A client has come to own a file.
     pub(super) fn offer(&mut self, from: Rank, sequence: u32, repeat: Repeat, file: &Publication, out: &mut Outbox) {
+        let contradiction = self.register.contradiction(file);
         if repeat == Repeat::No {
             self.publish_one(from, file, out);
             self.roster.hope_again();
@@ -16,7 +17,11 @@ impl Tracker {
         let accepted = |id: &TorrentId| self.register.get(*id).is_some_and(|torrent| !torrent.refused);
         let published = self.roster.get(from).and_then(|client| client.published.last().copied().flatten());
         let torrent = published.filter(accepted);
-        self.answer(from, sequence, Answer::Offered { torrent }, out);
+        let answer = match contradiction {
+            Some((publisher, piece)) => Answer::Contradicted { publisher, piece },
+            None => Answer::Offered { torrent },
+        };
+        self.answer(from, sequence, answer, out);
         self.tell_attentive(out);
     }
 

@@ -53,16 +53,15 @@ impl Register {
     /// Takes up one chunk of what a client publishes.
     pub(super) fn publish(&mut self, from: Rank, publication: &Publication) -> Published {
         let Publication { name, layout, claim, first, hashes, takers } = publication;
-        let end = u64::from(first.0) + hashes.len() as u64;
-        if end > u64::from(layout.pieces) {
+        if !publication.is_within() {
             return Published::Senseless;
         }
+        let end = u64::from(first.0) + hashes.len() as u64;
         let id = self.id_of(name);
         let torrent = self.torrents.entry(id).or_insert_with(|| Torrent::new(*layout, from));
         if let Some(piece) = torrent.first_difference(*layout, *first, hashes) {
-            let text = |hashes: &PieceHashes, at: u32| {
-                hashes.get(PieceIndex(at)).map_or("nothing".into(), |hash| String::from_utf8_lossy(hash).into_owned())
-            };
+            let text =
+                |hashes: &PieceHashes, at: u32| hashes.get(PieceIndex(at)).map_or("nothing".into(), legible_hash);
             let hashes = [text(&torrent.hashes, piece.0), text(hashes, piece.0.wrapping_sub(first.0))];
             return Published::Differs { publisher: torrent.publisher, piece, hashes };
         }
@@ -88,6 +87,13 @@ impl Register {
             return Published::Seeds(id);
         }
         Published::Agrees
+    }
+
+    /// Who published other hashes than these, and the first piece at which they differ.
+    pub(super) fn contradiction(&self, publication: &Publication) -> Option<(Rank, PieceIndex)> {
+        let Publication { name, layout, first, hashes, .. } = publication;
+        let (_, torrent) = self.find(name).filter(|_| publication.is_within())?;
+        Some((torrent.publisher, torrent.first_difference(*layout, *first, hashes)?))
     }
 
     /// Refuses a torrent for all.
@@ -183,9 +189,23 @@ impl Torrent {
     }
 }
 
+/// A hash as it is told: the assignment's are text, those of files are not.
+fn legible_hash(hash: &[u8]) -> String {
+    match std::str::from_utf8(hash) {
+        Ok(text) if !text.contains(char::is_control) => text.to_owned(),
+        _ => hash.iter().map(|byte| format!("{byte:02x}")).collect(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_hash_that_is_no_text_is_told_in_hex() {
+        assert_eq!(legible_hash("c4ca4238 é".as_bytes()), "c4ca4238 é");
+        assert_eq!((legible_hash(&[0xff, 1]), legible_hash(b"a\n")), ("ff01".into(), "610a".into()));
+    }
 
     fn publication(name: &str, hashes: &[&str], first: u32, pieces: u32) -> Publication {
         let mut list = PieceHashes::new();

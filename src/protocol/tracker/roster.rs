@@ -20,6 +20,8 @@ pub(super) struct Client {
     pub(super) presence: Presence,
     /// It is silent for too long, or never came.
     pub(super) lost: bool,
+    /// The version in which all were told last that it is gone; 0 where they never were.
+    pub(super) gone: Version,
     /// How often it was thought lost and was not: it is only slow, and gets more patience each time.
     pub(super) revivals: u32,
     pub(super) heard: Time,
@@ -125,13 +127,21 @@ impl Roster {
         self.clients.values_mut().for_each(|client| client.starving = None);
     }
 
-    /// A rank is gone: those who may have to do its work have not finished until they have said so again.
-    pub(super) fn call_reserves(&mut self) {
-        let reserve = |client: &&mut Client| !client.lost && client.about.prospects == Prospects::Reserve;
-        for client in self.clients.values_mut().filter(reserve) {
+    /// A rank is gone, in this version: those who may have to do its work, though they may be silent for now, have not
+    /// finished until they have said so again. Whoever was told to stop does no more work.
+    pub(super) fn note_gone(&mut self, gone: Rank, version: Version) {
+        self.entry(gone).gone = version;
+        let others = self.clients.iter_mut().filter(|(rank, _)| **rank != gone).map(|(_, client)| client);
+        let reserve = |client: &&mut Client| client.about.prospects == Prospects::Reserve && !client.stopped;
+        for client in others.filter(reserve) {
             client.about.prospects = Prospects::Open;
             client.finished = None;
         }
+    }
+
+    /// Whether anybody else is gone of whom a client has not heard that has applied this version.
+    pub(super) fn has_lost_since(&self, since: Version, rank: Rank) -> bool {
+        self.gone_since(since).any(|other| other != rank)
     }
 
     /// Those that are not lost.
@@ -139,9 +149,9 @@ impl Roster {
         self.iter().filter(|(_, client)| !client.lost)
     }
 
-    /// Those that took part and are gone.
-    pub(super) fn lost(&self) -> impl Iterator<Item = Rank> {
-        self.iter().filter(|(_, client)| client.lost).map(|(rank, _)| rank)
+    /// Those that are gone since a version, or were, though they are back.
+    pub(super) fn gone_since(&self, since: Version) -> impl Iterator<Item = Rank> {
+        self.iter().filter(move |(_, client)| client.gone > since).map(|(rank, _)| rank)
     }
 
     /// Whether nobody is missing: what nobody has published by now, nobody will.

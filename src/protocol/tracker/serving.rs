@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::register::Published;
 use super::roster::{Presence, Starving};
-use super::{Phase, Repeat, Tracker};
+use super::{Phase, Progress, Repeat, Tracker};
 use crate::metainfo::{PieceIndex, TorrentId};
 use crate::protocol::{
     Answer, Change, Described, Ending, More, Need, Observed, Outbox, Outcome, Pieces, Publication, Rank, Received,
@@ -141,12 +141,12 @@ impl Tracker {
         self.answer(rank, sequence, Answer::Start { torrents, cards: self.cards() }, out);
     }
 
-    pub(super) fn join(&mut self, from: Rank, sequence: u32, wanted: &[String], out: &mut Outbox) {
+    pub(super) fn join(&mut self, from: Rank, sequence: u32, (since, wanted): (Version, &[String]), out: &mut Outbox) {
         let mut budget = CHUNK;
         let files = wanted.iter().map(|name| self.describe(from, name, &mut budget)).collect();
         let neighbours = self.choose_neighbours(from);
         self.roster.entry(from).neighbours = neighbours;
-        let swarm = self.everything(from);
+        let swarm = self.everything(from, since);
         self.answer(from, sequence, Answer::Joined { files, swarm }, out);
     }
 
@@ -185,7 +185,9 @@ impl Tracker {
     /// Takes up what a client says of itself and of others.
     pub(super) fn report(&mut self, now: Time, from: Rank, repeat: Repeat, report: &Report, out: &mut Outbox) {
         let news = self.take_up(from, repeat, &report.received);
-        out.tell(Observed::Progress { done: self.progress.done, wanted: self.progress.wanted });
+        let held = self.roster.get(from).map_or(0, |client| client.counts.had + client.counts.got);
+        let Progress { done, wanted } = self.progress;
+        out.tell(Observed::Progress { done, wanted, client: from, held });
         for &suspect in &report.suspects {
             self.ping_if_silent(now, suspect, out);
         }
@@ -303,7 +305,7 @@ impl Tracker {
         if need != Need::Fresh {
             // Its neighbours do not have what it lacks; somebody else may.
             self.roster.entry(rank).neighbours = None;
-            return self.everything(rank);
+            return self.everything(rank, since);
         }
         let Some(client) = self.roster.get(rank) else { return Swarm::default() };
         let neighbour =
@@ -314,14 +316,15 @@ impl Tracker {
         };
         match self.journal.since(since, concerns) {
             Some(changes) => self.frame(rank, changes),
-            None => self.everything(rank),
+            None => self.everything(rank, since),
         }
     }
 
-    fn everything(&self, rank: Rank) -> Swarm {
+    /// All that is known, to a client that has applied this version.
+    fn everything(&self, rank: Rank, since: Version) -> Swarm {
         let Some(client) = self.roster.get(rank) else { return Swarm::default() };
         let mut changes = vec![Change::Anew];
-        changes.extend(self.roster.lost().map(|rank| Change::Gone { rank }));
+        changes.extend(self.roster.gone_since(since).map(|rank| Change::Gone { rank }));
         for &torrent in &client.wanted {
             for (&other, bits) in self.register.get(torrent).iter().flat_map(|torrent| &torrent.holders) {
                 let live = self.roster.get(other).is_some_and(|other| !other.lost);

@@ -88,7 +88,7 @@ fn one_that_asks_who_is_there_is_answered() {
 fn neighbours_are_chosen_among_those_who_will_want_the_same_though_they_have_not_joined() {
     let policy = Policy { neighbours: 3, ..Policy::assignment() };
     let mut stage = Stage::started(30, &[5, 14, 23], policy);
-    stage.call(14, Call::Join { wanted: vec!["file".into()] });
+    stage.call(14, Call::Join { since: 0, wanted: vec!["file".into()] });
     let loads = swarm(stage.sent(14)).loads;
     assert_eq!(loads.into_iter().map(|(rank, _)| rank).collect::<Vec<_>>(), [Rank(1), Rank(5), Rank(23)]);
 }
@@ -104,4 +104,8 @@ fn who_reports_a_suspect_that_is_gone_is_told_so_each_time() {
         assert_eq!(changes.last(), Some(&Change::Gone { rank: Rank(3) }));
         assert!(!changes.contains(&Change::Gone { rank: Rank(1) }));
     }
+    let (since, suspects) = (stage.tracker.journal.version(), vec![Rank(3)]);
+    let report = Report { since, suspects, ..Report::default() };
+    stage.call(2, Call::Completed { report, torrents: vec![], finished: None });
+    assert_eq!(swarm(stage.sent(2)).changes, [], "its answer would make it begin anew what it completes");
 }

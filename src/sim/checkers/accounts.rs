@@ -79,8 +79,9 @@ impl Accounts {
             let node = truth.of(client.rank);
             let got: u64 = node.received_from.iter().sum();
             let served: u64 = truth.nodes().map(|(_, other)| other.received_from[client.rank.0 as usize]).sum();
-            let sources = node.received_from.iter().filter(|&&count| count > 0).count();
-            let told = (client.had, client.got, client.served, client.sources as usize);
+            let sent = node.received_from.iter().zip(0..).filter(|(count, _)| **count > 0);
+            let sources: Vec<Rank> = sent.map(|(_, rank)| Rank(rank)).collect();
+            let told = (client.had, client.got, client.served, client.sources.clone());
             let had = had(moment.scenario, client.rank).map_or(client.had, |brought| brought + node.found);
             let true_ones = (had, got, served, sources);
             if told != true_ones {

@@ -57,14 +57,14 @@ impl Merged {
     ///
     /// # Errors
     /// Where the whole is too large to be shared.
-    pub fn arrange(self, piece_length: Option<u32>) -> Result<Manifest, ManifestError> {
+    pub fn arrange(&self, piece_length: Option<u32>) -> Result<Manifest, ManifestError> {
         let group = |at: usize| match &self.entries[at].node {
             // It goes with its file, which has to come before it.
             Node::HardLink { to } => self.group(to).unwrap_or_default(),
             _ => self.groups[at],
         };
-        let groups: Vec<_> = (0..self.entries.len()).map(group).collect();
-        Manifest::arrange_apart(groups.into_iter().zip(self.entries).collect(), piece_length)
+        let entries = self.entries.iter().cloned().enumerate();
+        Manifest::arrange_apart(entries.map(|(at, entry)| (group(at), entry)).collect(), piece_length)
     }
 
     /// Which ranks can read an entry, lowest first; none where there is no such entry.
@@ -119,7 +119,7 @@ pub(super) fn find<'a>(listing: &'a [Entry], path: &TreePath) -> Option<&'a Entr
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::metainfo::Modified;
+    use crate::metainfo::{Modified, PieceIndex};
 
     fn path(text: &str) -> TreePath {
         TreePath::new(text.split('/')).unwrap()
@@ -158,6 +158,23 @@ mod tests {
         assert_eq!([readers("t/c"), readers("t/d"), readers("t/none")], [vec![2, 7], vec![7], vec![]]);
         let group = |text| merged.group(&path(text));
         assert!(group("t/b") == group("t/d") && group("t/a") != group("t/b") && group("t/none").is_none());
+    }
+
+    #[test]
+    fn what_is_in_a_piece_can_be_read_by_the_same_ranks() {
+        let one = [folder("t", 0o755), file("t/a", 4), file("t/b", 4), file("t/d", 25), file("t/g", 1)];
+        let linked = [link("t/e", "t/c"), file("t/f", 3)];
+        let two = [&[folder("t", 0o755), file("t/b", 4), file("t/c", 4), file("t/d", 25)], &linked[..]].concat();
+        let merged = Merged::of(&[(3, &one), (1, &two)]).unwrap();
+        let manifest = merged.arrange(Some(10)).unwrap();
+        let map = manifest.piece_map();
+        assert_eq!((manifest.content_length(), map.pieces()), (41, 6));
+        for piece in (0..map.pieces()).map(PieceIndex) {
+            let mut readers: Vec<_> =
+                map.spans(piece).map(|span| merged.readers(&manifest.entries[span.entry].path)).collect();
+            readers.dedup();
+            assert!(matches!(readers[..], [[1, 3] | [1] | [3]]), "{piece}: {readers:?}");
+        }
     }
 
     #[test]

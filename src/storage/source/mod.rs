@@ -1,14 +1,13 @@
 //! What an origin reads: which sources it sees, what lies in them, and the pieces that they are made of.
 //!
-//! A [`View`] is what this rank sees, [`Merged`] what all of them see together, [`Readers`] who sees what of it. [`Source`] reads pieces
-//! from disk, and [`Supply`] each of them once.
+//! A [`View`] is what this rank sees, [`Merged`] what all of them see together and who sees what of it. [`Source`] reads
+//! pieces from disk, and [`Supply`] each of them once.
 
 mod conflict;
 mod lookup;
 mod merged;
 mod open_files;
 mod piece_cache;
-mod readers;
 mod roots;
 mod source_error;
 #[cfg(test)]
@@ -40,7 +39,6 @@ pub use conflict::{Conflict, Difference};
 pub use lookup::{Held, Lookup, Vacancy};
 pub use merged::Merged;
 pub use piece_cache::{Keep, PieceCache};
-pub use readers::Readers;
 pub use roots::Roots;
 pub use source_error::{FileState, Found, SourceError};
 pub use supply::{BlockCounts, Supply};

@@ -13,8 +13,10 @@ pub struct Card {
     pub view: Option<String>,
     /// What tells whether another rank writes to the same place; none where this one writes nothing.
     pub place: Option<String>,
-    /// The bytes that are free there.
-    pub free: u64,
+    /// That place as a path, for people.
+    pub folder: Option<String>,
+    /// How long pieces are to be that suit what lies there already, where something does.
+    pub piece_length: Option<u32>,
 }
 
 impl Card {
@@ -64,9 +66,8 @@ impl Assembly {
         self.cards.keys().copied()
     }
 
-    /// Whether a rank reads or writes anything.
-    pub(super) fn takes_part(&self, rank: u32) -> bool {
-        self.cards.get(&rank).is_some_and(|card| card.view.is_some() || card.place.is_some())
+    pub(super) fn cards(&self) -> &BTreeMap<u32, Card> {
+        &self.cards
     }
 
     /// Whether a rank writes at its place: it is the lowest of those that share it and were not given up.

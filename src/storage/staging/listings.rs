@@ -1,4 +1,4 @@
-//! How ranks learn what each view can read.
+//! How ranks learn what each view can read, and what else they have to tell each other.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -6,43 +6,61 @@ use std::sync::Arc;
 use super::folio::Folio;
 use super::plan::{Listing, Plan};
 use super::task::Done;
-use super::{Staging, Urgency};
+use super::{Purpose, Staging, Urgency};
 use crate::metainfo::{Layout, PieceHashes, PieceIndex};
 use crate::storage::depot::{Failure, FailureKind, Offer, OwnWord};
 use crate::storage::{Block, StorageError, Word, Written};
 
-/// The listings that are here or on their way, by the first rank of the view.
+/// What ranks tell each other, and what of it is read.
 #[derive(Debug, Default)]
 pub(super) struct Listings {
-    folios: BTreeMap<u32, Folio>,
+    folios: BTreeMap<Sheet, Folio>,
     read: BTreeMap<u32, Listing>,
 }
 
-/// The name that a view's listing has in the swarm.
-fn name_of(view: u32) -> String {
-    format!("listing/{view:08}")
+/// A few bytes that a rank makes for others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Sheet {
+    /// What a view can read, by its first rank.
+    Listing(u32),
+    /// What a rank expects of its place.
+    Forecast(u32),
 }
 
-/// The view whose listing has this name.
-pub(super) fn view_of(name: &str) -> Option<u32> {
-    name.strip_prefix("listing/")?.parse().ok()
+impl Sheet {
+    const LISTING: &str = "listing/";
+    const FORECAST: &str = "forecast/";
+
+    /// The name that it has in the swarm.
+    pub(super) fn name(self) -> String {
+        match self {
+            Self::Listing(view) => format!("{}{view:08}", Self::LISTING),
+            Self::Forecast(rank) => format!("{}{rank:08}", Self::FORECAST),
+        }
+    }
+
+    /// The one that has this name.
+    pub(super) fn named(name: &str) -> Option<Self> {
+        let of = |prefix| name.strip_prefix(prefix)?.parse().ok();
+        of(Self::LISTING).map(Self::Listing).or_else(|| of(Self::FORECAST).map(Self::Forecast))
+    }
 }
 
 impl Listings {
     /// One is going to come, or is this rank's own.
-    pub(super) fn open(&mut self, view: u32, layout: &Layout) {
-        self.folios.entry(view).or_insert_with(|| Folio::coming(layout));
+    pub(super) fn open(&mut self, sheet: Sheet, layout: &Layout) {
+        self.folios.entry(sheet).or_insert_with(|| Folio::coming(layout));
     }
 
-    pub(super) fn learn(&mut self, view: u32, first: PieceIndex, hashes: &PieceHashes) {
-        if let Some(folio) = self.folios.get_mut(&view) {
+    pub(super) fn learn(&mut self, sheet: Sheet, first: PieceIndex, hashes: &PieceHashes) {
+        if let Some(folio) = self.folios.get_mut(&sheet) {
             folio.learn(first, hashes);
         }
     }
 
-    pub(super) fn read(&self, view: u32, block: Block, mut buffer: Vec<u8>) -> Word {
+    pub(super) fn read(&self, sheet: Sheet, block: Block, mut buffer: Vec<u8>) -> Word {
         let Block { torrent, piece, .. } = block;
-        match self.folios.get(&view).and_then(|folio| folio.piece(piece)) {
+        match self.folios.get(&sheet).and_then(|folio| folio.piece(piece)) {
             Some(content) => {
                 buffer.clear();
                 buffer.extend_from_slice(content);
@@ -52,8 +70,13 @@ impl Listings {
         }
     }
 
-    pub(super) fn write(&mut self, view: u32, piece: PieceIndex, content: &[u8]) -> Written {
-        self.folios.get_mut(&view).map_or(Written::Corrupt, |folio| folio.put(piece, content))
+    /// One that is here as a whole.
+    pub(super) fn whole(&self, sheet: Sheet) -> Option<&[u8]> {
+        self.folios.get(&sheet)?.whole()
+    }
+
+    pub(super) fn write(&mut self, sheet: Sheet, piece: PieceIndex, content: &[u8]) -> Written {
+        self.folios.get_mut(&sheet).map_or(Written::Corrupt, |folio| folio.put(piece, content))
     }
 }
 
@@ -69,12 +92,9 @@ impl Staging {
             }
             return;
         }
-        let takes_part = self.order.view.is_some() || self.order.target.is_some();
-        if !takes_part {
-            return self.offer_no_more();
-        }
+        // Whoever neither reads nor writes has to know the tree as well: it may be the one that tells how the run ends.
         let others = self.assembly.views.keys().filter(|&&view| view != me);
-        let names: Vec<String> = others.map(|&view| name_of(view)).collect();
+        let names: Vec<String> = others.map(|&view| Sheet::Listing(view).name()).collect();
         self.say(OwnWord::Want(names));
         if self.assembly.views.contains_key(&me) {
             self.list();
@@ -110,19 +130,29 @@ impl Staging {
         };
         let me = self.order.rank;
         let Some((&view, _)) = self.assembly.views.iter().find(|(_, ranks)| ranks.contains(&me)) else { return };
-        let folio = Folio::of(bytes);
-        let (layout, hashes) = (folio.layout(), folio.hashes().clone());
-        let takers = self.assembly.ranks().filter(|&rank| rank != me && self.assembly.takes_part(rank)).collect();
-        self.say(OwnWord::Offer(Offer { name: name_of(view), layout, hashes, takers }));
-        self.listings.folios.insert(view, folio);
+        let takers = self.assembly.ranks().filter(|&rank| rank != me).collect();
+        self.offer_sheet(Sheet::Listing(view), bytes, takers);
         self.listings.read.insert(view, listing);
         self.plan_if_all_came();
     }
 
-    /// A listing is here as a whole.
-    pub(super) fn listing_came(&mut self, view: u32) {
-        let whole = self.listings.folios.get(&view).and_then(Folio::whole);
-        match whole.and_then(Listing::decode) {
+    pub(super) fn offer_sheet(&mut self, sheet: Sheet, bytes: Vec<u8>, takers: Vec<u32>) {
+        let folio = Folio::of(bytes);
+        let (layout, hashes) = (folio.layout(), folio.hashes().clone());
+        self.say(OwnWord::Offer(Offer { name: sheet.name(), layout, hashes, takers }));
+        self.listings.folios.insert(sheet, folio);
+    }
+
+    /// One is here as a whole.
+    pub(super) fn sheet_came(&mut self, sheet: Sheet) {
+        match sheet {
+            Sheet::Listing(view) => self.listing_came(view),
+            Sheet::Forecast(rank) => self.forecast_came(rank),
+        }
+    }
+
+    fn listing_came(&mut self, view: u32) {
+        match self.listings.whole(Sheet::Listing(view)).and_then(Listing::decode) {
             Some(listing) => {
                 self.listings.read.insert(view, listing);
                 self.plan_if_all_came();
@@ -157,7 +187,11 @@ impl Staging {
             let more = if more.is_empty() { String::new() } else { format!(" and {} files more", more.len()) };
             log::warn!("no rank can read {first}{more}; only who has it in the target already will have it");
         }
+        self.legend.learn_plan(&plan);
         self.plan = Some(plan);
+        if self.order.purpose == Purpose::Forecast {
+            return self.forecast();
+        }
         self.want_portions();
         self.become_origin();
         self.offer_no_more_if_done();

@@ -10,6 +10,9 @@ mod arriving;
 mod card;
 mod failing;
 mod folio;
+mod forecast;
+mod forerunner;
+mod legend;
 mod listings;
 mod marker;
 mod order;
@@ -22,16 +25,17 @@ mod workers;
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 pub use card::Card;
+pub use forerunner::piece_length_at;
+pub use legend::Legend;
 pub use marker::Marker;
-pub use order::{Known, Order, Wishes};
+pub use order::{Known, Order, Purpose, Wishes};
 
 use self::arriving::Arrivals;
 use self::card::Assembly;
-use self::listings::Listings;
+use self::listings::{Listings, Sheet};
 use self::origin::Origin;
 use self::place::Place;
 use self::plan::Plan;
@@ -53,21 +57,22 @@ pub struct Staging {
     torrents: HashMap<TorrentId, Part>,
     listings: Listings,
     plan: Option<Arc<Plan>>,
+    legend: Legend,
     origin: Option<Origin>,
     place: Option<Place>,
     arrivals: Arrivals,
     /// Whether it has said that it will offer nothing more.
     all_offered: bool,
     failed: bool,
-    /// Tells workers that wait for something to wait no longer.
-    stopping: Arc<AtomicBool>,
+    /// Whether the run ends, so that nothing more is begun.
+    settled: bool,
 }
 
 /// What a torrent of the swarm is a part of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Part {
-    /// The listing of a view.
-    Listing(u32),
+    /// What a rank tells others.
+    Sheet(Sheet),
     /// A portion of the tree.
     Portion(usize),
 }
@@ -85,13 +90,20 @@ impl Staging {
             torrents: HashMap::new(),
             listings: Listings::default(),
             plan: None,
+            legend: Legend::default(),
             origin: None,
             place: None,
             arrivals: Arrivals::default(),
             all_offered: false,
             failed: false,
-            stopping: Arc::new(AtomicBool::new(false)),
+            settled: false,
         }
+    }
+
+    /// What is to be known of it for telling others how it goes. It fills while the run does.
+    #[must_use]
+    pub fn legend(&self) -> Legend {
+        self.legend.clone()
     }
 
     fn say(&mut self, word: OwnWord) {
@@ -113,7 +125,7 @@ impl Staging {
     fn tree_piece(&self, torrent: TorrentId, piece: PieceIndex) -> Option<PieceIndex> {
         match self.part(torrent)? {
             Part::Portion(portion) => self.plan.as_ref()?.piece(portion, piece),
-            Part::Listing(_) => None,
+            Part::Sheet(_) => None,
         }
     }
 
@@ -133,24 +145,19 @@ impl Staging {
             Done::StockListed(jobs) => self.stock_listed(jobs),
             Done::StockTaken => self.stock_taken(),
             Done::Copied { torrent, piece, result } => self.copied(torrent, piece, result),
+            Done::Foreseen(result) => self.foreseen(result),
             Done::Committed(result) => self.committed(result),
             Done::Suspended(result) => self.suspended(result),
         }
     }
 }
 
-impl Drop for Staging {
-    fn drop(&mut self) {
-        self.stopping.store(true, Ordering::Relaxed);
-    }
-}
-
 impl Depot for Staging {
     fn open(&mut self, torrent: TorrentId, name: &str, layout: &Layout) {
-        let part = match (listings::view_of(name), portions::number_of(name)) {
-            (Some(view), _) => {
-                self.listings.open(view, layout);
-                Part::Listing(view)
+        let part = match (Sheet::named(name), portions::number_of(name)) {
+            (Some(sheet), _) => {
+                self.listings.open(sheet, layout);
+                Part::Sheet(sheet)
             }
             (None, Some(number)) => Part::Portion(number),
             (None, None) => return,
@@ -160,8 +167,8 @@ impl Depot for Staging {
 
     fn learn(&mut self, torrent: TorrentId, first: PieceIndex, hashes: &PieceHashes) {
         match self.part(torrent) {
-            Some(Part::Listing(view)) => {
-                self.listings.learn(view, first, hashes);
+            Some(Part::Sheet(sheet)) => {
+                self.listings.learn(sheet, first, hashes);
                 self.say(OwnWord::Learnt { torrent, first, count: hashes.len() as u32, here: Vec::new() });
             }
             Some(Part::Portion(portion)) => self.learn_portion(torrent, portion, first, hashes),
@@ -176,8 +183,8 @@ impl Depot for Staging {
 
     fn read(&mut self, block: Block, buffer: Vec<u8>) {
         match self.part(block.torrent) {
-            Some(Part::Listing(view)) => {
-                let word = self.listings.read(view, block, buffer);
+            Some(Part::Sheet(sheet)) => {
+                let word = self.listings.read(sheet, block, buffer);
                 self.words.push_back(word);
             }
             _ => self.read_tree(block, buffer),
@@ -186,8 +193,8 @@ impl Depot for Staging {
 
     fn write(&mut self, block: Block, buffer: Vec<u8>) {
         match self.part(block.torrent) {
-            Some(Part::Listing(view)) => {
-                let written = self.listings.write(view, block.piece, &buffer[..block.length as usize]);
+            Some(Part::Sheet(sheet)) => {
+                let written = self.listings.write(sheet, block.piece, &buffer[..block.length as usize]);
                 self.words.push_back(Word::Taken { buffer });
                 self.words.push_back(Word::Arrived { passage: block.passage, result: Ok(written) });
             }
@@ -206,10 +213,13 @@ impl Depot for Staging {
     fn convene(&mut self, cards: &[(u32, &[u8])]) {
         let cards = cards.iter().filter_map(|&(rank, card)| Some((rank, Card::decode(card)?)));
         self.assembly = Assembly::new(cards);
+        self.legend.learn_cards(self.assembly.cards());
         self.begin();
     }
 
     fn succeed(&mut self, rank: u32) {
+        // That all was offered was true before this.
+        self.words.retain(|word| !matches!(word, Word::Own(OwnWord::AllOffered)));
         if self.gone.insert(rank) {
             self.take_over_from(rank);
         } else {
@@ -219,16 +229,20 @@ impl Depot for Staging {
         }
     }
 
+    fn contradict(&mut self, name: &str, rank: u32, piece: PieceIndex) {
+        self.differ(name, rank, piece);
+    }
+
     fn settle(&mut self) {
-        self.stopping.store(true, Ordering::Relaxed);
+        self.settled = true;
         self.suspend();
     }
 
     fn close(&mut self, torrent: TorrentId) {
         match self.part(torrent) {
-            Some(Part::Listing(view)) => {
+            Some(Part::Sheet(sheet)) => {
                 self.words.push_back(Word::Closed { torrent, result: Ok(()) });
-                self.listing_came(view);
+                self.sheet_came(sheet);
             }
             Some(Part::Portion(portion)) => self.close_portion(torrent, portion),
             None => {
@@ -245,7 +259,7 @@ impl Depot for Staging {
             }
             match self.workers.next() {
                 Some(done) => self.hear(done),
-                None if !self.hash_on() => return None,
+                None if !self.hash_on() && !self.open_place_again() => return None,
                 None => {}
             }
         }

@@ -5,13 +5,15 @@ use std::num::NonZero;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::metainfo::{Manifest, PieceHashes, TreePath};
+use crate::metainfo::{InfoHash, Manifest, PieceHashes, TreePath};
 use crate::storage::source::View;
 use crate::storage::target::{Durable, Existing};
 
 /// What is staged, from where and to where, as one rank sees it.
 #[derive(Debug)]
 pub struct Order {
+    /// What all of this is for.
+    pub purpose: Purpose,
     /// This rank.
     pub rank: u32,
     /// The name of its machine.
@@ -38,6 +40,15 @@ pub struct Order {
     pub piece_length: Option<u32>,
 }
 
+/// What a staging is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// To put the tree in place.
+    Stage,
+    /// To tell what that would come to, and to change nothing.
+    Forecast,
+}
+
 /// A tree that is known from its `.torrent`.
 #[derive(Clone, Debug)]
 pub struct Known {
@@ -45,24 +56,39 @@ pub struct Known {
     pub manifest: Arc<Manifest>,
     /// The SHA-1 of each piece.
     pub hashes: PieceHashes,
+    /// The name that the `.torrent` gives it.
+    pub info_hash: InfoHash,
 }
 
 /// Tells whether a rank wants what lies at a path. All ranks are told the same.
 #[derive(Clone)]
-pub struct Wishes(Arc<Wish>);
+pub struct Wishes {
+    wish: Arc<Wish>,
+    idle: Arc<Idle>,
+}
 
 type Wish = dyn Fn(u32, &TreePath) -> bool + Send + Sync;
+type Idle = dyn Fn(&Manifest) -> Option<String> + Send + Sync;
 
 impl Wishes {
-    /// Wishes that this function tells.
-    pub fn new(wish: impl Fn(u32, &TreePath) -> bool + Send + Sync + 'static) -> Self {
-        Self(Arc::new(wish))
+    /// Wishes that the first function tells; the second tells, as a sentence, of one that no tree like this can fulfil.
+    pub fn new(
+        wish: impl Fn(u32, &TreePath) -> bool + Send + Sync + 'static,
+        idle: impl Fn(&Manifest) -> Option<String> + Send + Sync + 'static,
+    ) -> Self {
+        Self { wish: Arc::new(wish), idle: Arc::new(idle) }
     }
 
     /// Whether the rank wants it.
     #[must_use]
     pub fn of(&self, rank: u32, path: &TreePath) -> bool {
-        self.0(rank, path)
+        (self.wish)(rank, path)
+    }
+
+    /// What is wrong with the wishes, where one is for nothing that is in the tree.
+    #[must_use]
+    pub fn idle(&self, manifest: &Manifest) -> Option<String> {
+        (self.idle)(manifest)
     }
 }
 

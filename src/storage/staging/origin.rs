@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::place::with_scratch;
-use super::portions::name_of;
+use super::portions::{name_of, number_of};
 use super::task::{Done, HashError};
-use super::{Staging, Urgency};
+use super::{Purpose, Staging, Urgency};
 use crate::metainfo::{Layout, PieceHashes, PieceIndex};
 use crate::storage::PieceDigest;
 use crate::storage::depot::{Failure, FailureKind, Offer, OwnWord};
@@ -27,7 +27,13 @@ pub(super) struct Origin {
     /// By portion that was begun: how many of its pieces are not hashed, or not in this rank's own target.
     left: BTreeMap<usize, usize>,
     offered: BTreeSet<usize>,
-    /// Since when there was no room for what is hashed ahead.
+    /// Portions that were begun while another job had this rank's place: they are still to be put there.
+    unplaced: BTreeSet<usize>,
+    /// What this rank reads that is something else for others, by portion: none of these is put in place.
+    others_differ: BTreeMap<usize, BTreeMap<PieceIndex, PieceDigest>>,
+    /// Whether there was no room for what is hashed ahead.
+    is_full: bool,
+    /// Since when that was so for the first time after something was sent.
     full_since: Option<Instant>,
 }
 
@@ -43,7 +49,8 @@ impl Origin {
 
     /// The portions of which this rank's own target does not have all yet.
     pub(super) fn unfilled(&self) -> BTreeSet<usize> {
-        self.left.keys().chain(&self.queue).copied().collect()
+        let begun = self.left.keys().chain(&self.queue).chain(&self.unplaced);
+        begun.chain(self.others_differ.keys()).copied().collect()
     }
 }
 
@@ -64,6 +71,9 @@ impl Staging {
             at_work: 0,
             left: BTreeMap::new(),
             offered: BTreeSet::new(),
+            unplaced: BTreeSet::new(),
+            others_differ: BTreeMap::new(),
+            is_full: false,
             full_since: None,
         });
         self.take_on(queue);
@@ -97,15 +107,20 @@ impl Staging {
     pub(super) fn hash_on(&mut self) -> bool {
         let (Some(plan), Some(origin)) = (self.plan.clone(), &mut self.origin) else { return false };
         let target = self.place.as_ref().and_then(|place| place.target().cloned());
-        if self.place.is_some() && target.is_none() || self.failed {
+        let awaited = self.place.as_ref().filter(|_| target.is_none());
+        // What a .torrent lists is offered without being read.
+        if awaited.is_some_and(|place| !place.is_held_up() || self.order.known.is_some()) || self.failed || self.settled
+        {
             return false;
         }
-        if let Some(since) = origin.full_since {
-            if since.elapsed() < Origin::PATIENCE {
+        let is_held_up = awaited.is_some();
+        if origin.is_full {
+            if origin.full_since.is_some_and(|since| since.elapsed() < Origin::PATIENCE) {
                 return false;
             }
+            // All others have it already, it seems: until somebody asks again there is no need to wait for that once more.
             origin.supply.let_go_oldest();
-            origin.full_since = None;
+            origin.is_full = false;
         }
         let most = self.workers.threads() * Origin::AHEAD;
         let mut any = false;
@@ -114,6 +129,9 @@ impl Staging {
                 let Some(portion) = origin.queue.pop_front() else { break };
                 let pieces = plan.portions.get(portion).map(|portion| portion.pieces.clone()).unwrap_or_default();
                 origin.left.insert(portion, pieces.len());
+                if is_held_up {
+                    origin.unplaced.insert(portion);
+                }
                 origin.pieces.extend(&pieces);
                 if pieces.is_empty() {
                     self.portion_hashed(portion);
@@ -137,7 +155,9 @@ impl Staging {
         let (portion, _) = plan.portions.place_of(piece);
         match result {
             Ok(Some(digest)) => {
-                let _ = plan.digests[piece.as_usize()].set(digest);
+                if plan.know(piece, digest).is_err() {
+                    origin.others_differ.entry(portion).or_default().insert(piece, digest);
+                }
                 let left = origin.left.entry(portion).or_insert(1);
                 *left -= 1;
                 if *left == 0 {
@@ -146,17 +166,29 @@ impl Staging {
             }
             Ok(None) => {
                 origin.pieces.push_front(piece);
+                origin.is_full = true;
                 origin.full_since.get_or_insert_with(Instant::now);
             }
             Err(HashError::Source(error)) => self.source_failed(&error),
             Err(HashError::Target(error)) => self.target_failed(&error),
             Err(HashError::Differs) => {
-                let names: Vec<String> =
-                    plan.map.spans(piece).map(|span| plan.manifest.entries[span.entry].path.to_string()).collect();
-                let reason = format!("{} is not what the .torrent says (piece {piece})", names.join(", "));
+                let reason = format!("{} is not what the .torrent says (piece {piece})", plan.paths(piece));
                 self.give_up(Failure { kind: FailureKind::Integrity, reason });
             }
         }
+    }
+
+    /// Another job has left this rank's place: what was read meanwhile is read once more to be put there.
+    pub(super) fn fill_late_place(&mut self) {
+        if let Some(origin) = &mut self.origin {
+            let unplaced = std::mem::take(&mut origin.unplaced);
+            // One that is just being read comes to its end first.
+            let (later, now) = unplaced.into_iter().partition(|portion| origin.left.contains_key(portion));
+            origin.unplaced = later;
+            let now: BTreeSet<usize> = now;
+            origin.queue.extend(now);
+        }
+        self.hash_on();
     }
 
     fn portion_hashed(&mut self, portion: usize) {
@@ -164,6 +196,9 @@ impl Staging {
             origin.left.remove(&portion);
         }
         self.offer(portion);
+        if self.place.as_ref().is_some_and(|place| place.target().is_some()) {
+            self.fill_late_place();
+        }
         self.close_what_is_done();
         self.offer_no_more_if_done();
     }
@@ -173,7 +208,9 @@ impl Staging {
         let Some(portion) = plan.portions.get(number).filter(|_| origin.offered.insert(number)) else { return };
         let mut hashes = PieceHashes::new();
         for piece in &portion.pieces {
-            let Some(digest) = plan.digests[piece.as_usize()].get() else { return };
+            // Where others have something else, the tracker is to hear of it.
+            let own = origin.others_differ.get(&number).and_then(|pieces| pieces.get(piece));
+            let Some(digest) = own.or_else(|| plan.digests[piece.as_usize()].get()) else { return };
             hashes.push(digest).expect("a SHA-1 is a legal hash");
         }
         let layout = Layout { pieces: portion.pieces.len() as u32, piece_length: plan.map.piece_length() };
@@ -191,10 +228,30 @@ impl Staging {
         self.give_up(Failure { kind, reason: format!("rank {rank} on {host}: {error}") });
     }
 
+    /// Others have another hash for a piece that this rank has read. What it offers of that portion, or has offered, is refused.
+    pub(super) fn note_other_content(&mut self, portion: usize, piece: PieceIndex, own: PieceDigest) {
+        if let Some(origin) = &mut self.origin {
+            origin.others_differ.entry(portion).or_default().insert(piece, own);
+        }
+    }
+
+    /// What this rank reads under a name is not what another one does, first at this piece of what was offered.
+    pub(super) fn differ(&mut self, name: &str, rank: u32, piece: PieceIndex) {
+        let Some(plan) = self.plan.clone() else { return };
+        let of_tree = number_of(name).and_then(|portion| plan.piece(portion, piece));
+        let paths = of_tree.map(|piece| plan.paths(piece)).unwrap_or_else(|| name.to_owned());
+        let me = self.order.rank;
+        let reason = format!(
+            "{paths} is not the same on rank {rank} and on rank {me}, though size and time agree; make them the same, or let \
+             only one of them be read (--from-ranks)"
+        );
+        self.give_up(Failure { kind: FailureKind::Integrity, reason });
+    }
+
     /// Something was sent: there may be room for what is hashed ahead.
     pub(super) fn room_again(&mut self) {
         if let Some(origin) = &mut self.origin {
-            origin.full_since = None;
+            (origin.is_full, origin.full_since) = (false, None);
         }
     }
 
@@ -220,6 +277,9 @@ impl Staging {
         let Some(plan) = self.plan.clone() else {
             return self.list_instead_of(lost);
         };
+        if self.order.purpose == Purpose::Forecast {
+            return self.offer_no_more();
+        }
         self.want_portions();
         let me = self.order.rank;
         let of_both = |(_, ranks): &(&u32, &Vec<u32>)| ranks.contains(&lost) && ranks.contains(&me);
@@ -263,7 +323,9 @@ impl Hash {
         if known && plan.digests[piece.as_usize()].get() != Some(&digest) {
             return Err(HashError::Differs);
         }
-        if let Some(target) = wanted {
+        // What others have otherwise is not put in place: the run is about to end.
+        let is_agreed = plan.digests[piece.as_usize()].get().is_none_or(|known| *known == digest);
+        if let Some(target) = wanted.filter(|_| is_agreed) {
             put(&supply, &target, piece, &digest, plan.map.content_length(piece))?;
         }
         Ok(Some(digest))

@@ -4,10 +4,9 @@ use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use super::order::Order;
 use super::plan::Plan;
 use super::portions::name_of;
 use super::task::{Done, Opened};
@@ -21,6 +20,8 @@ use crate::storage::{StorageError, Word};
 #[derive(Debug, Default)]
 pub(super) struct Place {
     target: Option<Arc<Target>>,
+    /// When to look again whether the place is free, which another job has; nothing where no job is known to have it.
+    held_up: Option<Instant>,
     prospects: BTreeSet<PieceIndex>,
     stock: Stock,
     /// Whether there are any.
@@ -70,6 +71,9 @@ pub(super) fn with_scratch<R>(work: impl FnOnce(&mut Vec<u8>) -> R) -> R {
 }
 
 impl Place {
+    /// How long between two looks whether another job has left the place.
+    const SOON_ENOUGH: Duration = Duration::from_millis(100);
+
     /// Pieces that were here, or were copied within the target.
     pub(super) fn found(&self) -> u64 {
         self.found
@@ -77,6 +81,11 @@ impl Place {
 
     pub(super) fn target(&self) -> Option<&Arc<Target>> {
         self.target.as_ref()
+    }
+
+    /// Whether another job has the place.
+    pub(super) fn is_held_up(&self) -> bool {
+        self.held_up.is_some()
     }
 }
 
@@ -97,26 +106,28 @@ impl Staging {
         self.open_place();
     }
 
+    /// Takes the place on disk, if it is time to look again whether another job has left it; tells whether it tried.
+    pub(super) fn open_place_again(&mut self) -> bool {
+        let due = |place: &&mut Place| place.held_up.is_some_and(|at| at <= Instant::now());
+        let Some(place) = self.place.as_mut().filter(due).filter(|_| !self.settled) else { return false };
+        place.held_up = Some(Instant::now() + Place::SOON_ENOUGH);
+        self.open_place();
+        true
+    }
+
     /// Takes the place on disk, where nobody else holds it.
     fn open_place(&mut self) {
         let (Some(plan), order) = (self.plan.clone(), Arc::clone(&self.order)) else { return };
         let Some(folder) = order.target.clone() else { return };
-        let stopping = Arc::clone(&self.stopping);
         let sharers = self.assembly.sharers(order.rank);
         self.workers.submit(Urgency::Now, move || {
-            let entries = plan.manifest.entries.iter().enumerate();
-            let wants = |entry: &Entry| {
-                // A pad has no place on a disk, nor has the folder that its name seems to lie in.
-                !matches!(entry.node, Node::Pad { .. })
-                    && sharers.iter().any(|&rank| order.wishes.of(rank, &entry.path))
-            };
-            let wanted: BTreeSet<usize> = entries.filter(|(_, entry)| wants(entry)).map(|(at, _)| at).collect();
+            let wanted = wanted_by(&plan, &order, &sharers);
             let options = TargetOptions {
                 existing: order.existing,
                 durable: order.durable,
                 note: format!("rank {} on {}, process {}", order.rank, order.host, std::process::id()),
             };
-            let opened = take(&folder, &plan, &wanted, &options, &stopping).and_then(|target| {
+            let opened = Target::open(&folder, Arc::clone(&plan.manifest), &wanted, &options).and_then(|target| {
                 let prospects = target.prospects();
                 // Where nothing lies in its place, all may lie elsewhere.
                 let stock = if prospects.is_empty() { target.inventory_jobs()? } else { Vec::new() };
@@ -129,10 +140,11 @@ impl Staging {
     pub(super) fn opened(&mut self, opened: Result<Opened, TargetError>) {
         let Opened { target, prospects, stock } = match opened {
             Ok(opened) => opened,
+            Err(TargetError::Held { place, by }) => return self.wait_for_place(&place, &by),
             Err(error) => return self.target_failed(&error),
         };
         let Some(place) = &mut self.place else { return };
-        place.target = Some(target);
+        (place.target, place.held_up) = (Some(target), None);
         place.prospects = prospects.into_iter().collect();
         if place.prospects.is_empty() && stock.is_empty() {
             place.stock = Stock::Known;
@@ -141,7 +153,18 @@ impl Staging {
         }
         let early = self.place.as_mut().map(|place| std::mem::take(&mut place.early)).unwrap_or_default();
         early.into_iter().for_each(|hashes| self.look_for(hashes));
+        self.fill_late_place();
         self.close_what_is_done();
+    }
+
+    /// Another job writes there, or a rank of one that was killed has not quite ended: once it has, what it left is used. Those
+    /// who need what this rank reads do not wait for that.
+    fn wait_for_place(&mut self, path: &Path, by: &str) {
+        let Some(place) = &mut self.place else { return };
+        if place.held_up.replace(Instant::now() + Place::SOON_ENOUGH).is_none() {
+            log::warn!("{}: {by} is writing there; waiting until it has finished", path.display());
+        }
+        self.hash_on();
     }
 
     /// What cannot be put in place ends the run for all.
@@ -164,11 +187,12 @@ impl Staging {
         first: PieceIndex,
         hashes: &PieceHashes,
     ) {
-        let Some(plan) = &self.plan else { return };
+        let Some(plan) = self.plan.clone() else { return };
         for (piece, hash) in (first.0..).map(PieceIndex).zip(hashes.iter()) {
-            if let (Some(piece), Ok(digest)) = (plan.piece(portion, piece), hash.try_into()) {
-                // The first word counts; the tracker lets no other pass.
-                let _ = plan.digests[piece.as_usize()].set(digest);
+            if let (Some(piece), Ok(digest)) = (plan.piece(portion, piece), hash.try_into())
+                && let Err(own) = plan.know(piece, digest)
+            {
+                self.note_other_content(portion, piece, own);
             }
         }
         self.look_for(Hashes { torrent, portion, first, count: hashes.len() as u32 });
@@ -364,26 +388,12 @@ impl Staging {
     }
 }
 
-/// Takes the place, and waits where another job has it.
-fn take(
-    folder: &Path,
-    plan: &Plan,
-    wanted: &BTreeSet<usize>,
-    options: &TargetOptions,
-    stopping: &AtomicBool,
-) -> Result<Target, TargetError> {
-    /// How long between two tries.
-    const PAUSE: Duration = Duration::from_millis(100);
-    let mut told = false;
-    loop {
-        match Target::open(folder, Arc::clone(&plan.manifest), wanted, options) {
-            Err(TargetError::Held { place, by }) if !stopping.load(Ordering::Relaxed) => {
-                if !std::mem::replace(&mut told, true) {
-                    log::warn!("{}: {by} is writing there; waiting until it has finished", place.display());
-                }
-                thread::sleep(PAUSE);
-            }
-            other => return other,
-        }
-    }
+/// What some ranks want to have at their place, as places in the manifest.
+pub(super) fn wanted_by(plan: &Plan, order: &Order, ranks: &BTreeSet<u32>) -> BTreeSet<usize> {
+    let wants = |entry: &Entry| {
+        // A pad has no place on a disk, nor has the folder that its name seems to lie in.
+        !matches!(entry.node, Node::Pad { .. }) && ranks.iter().any(|&rank| order.wishes.of(rank, &entry.path))
+    };
+    let entries = plan.manifest.entries.iter().enumerate();
+    entries.filter(|(_, entry)| wants(entry)).map(|(at, _)| at).collect()
 }

@@ -124,10 +124,13 @@ impl Plan {
                 }
                 (manifest.clone(), readers_of_given(manifest, listings))
             }
-            _ => found_by_all(listings, order.piece_length)?,
+            _ => found_by_all(listings, assembly, order.piece_length)?,
         };
         let map = manifest.piece_map();
         nobody_lacks(&order.sources, &manifest)?;
+        if let Some(reason) = order.wishes.idle(&manifest) {
+            return Err(Failure { kind: FailureKind::Input, reason });
+        }
         let writers = assembly.ranks().filter(|&rank| assembly.writes(rank, gone));
         let writers: Vec<(u32, BTreeSet<u32>)> = writers.map(|rank| (rank, assembly.sharers(rank))).collect();
         let wanters = |entry: usize| -> Vec<u32> {
@@ -149,6 +152,22 @@ impl Plan {
     /// A piece of a portion, as a piece of the tree.
     pub(super) fn piece(&self, portion: usize, piece: PieceIndex) -> Option<PieceIndex> {
         self.portions.get(portion)?.pieces.get(piece.as_usize()).copied()
+    }
+
+    /// What a piece's hash is.
+    ///
+    /// # Errors
+    /// Where it was said to be another before, which counts: that one.
+    pub(super) fn know(&self, piece: PieceIndex, digest: PieceDigest) -> Result<(), PieceDigest> {
+        let known = *self.digests[piece.as_usize()].get_or_init(|| digest);
+        if known == digest { Ok(()) } else { Err(known) }
+    }
+
+    /// The files of which a piece is made, as they are told.
+    pub(super) fn paths(&self, piece: PieceIndex) -> String {
+        let paths: Vec<String> =
+            self.map.spans(piece).map(|span| self.manifest.entries[span.entry].path.to_string()).collect();
+        paths.join(", ")
     }
 
     /// Who offers a portion for a view: its ranks take turns.
@@ -185,7 +204,11 @@ fn readers_of_given(manifest: &Manifest, listings: &BTreeMap<u32, Listing>) -> R
     (0..manifest.entries.len()).map(readers).collect()
 }
 
-fn found_by_all(listings: &BTreeMap<u32, Listing>, piece_length: Option<u32>) -> Result<(Manifest, Readers), Failure> {
+fn found_by_all(
+    listings: &BTreeMap<u32, Listing>,
+    assembly: &Assembly,
+    piece_length: Option<u32>,
+) -> Result<(Manifest, Readers), Failure> {
     let entries = |listing: &Listing| -> Vec<Entry> {
         let all = listing.manifest.entries.iter();
         all.filter(|entry| !matches!(entry.node, Node::Pad { .. })).cloned().collect()
@@ -194,8 +217,15 @@ fn found_by_all(listings: &BTreeMap<u32, Listing>, piece_length: Option<u32>) ->
     let lists: Vec<(u32, &[Entry])> = lists.iter().map(|(view, entries)| (*view, &entries[..])).collect();
     let merged = Merged::of(&lists)
         .map_err(|conflict| Failure { kind: FailureKind::Integrity, reason: conflict.to_string() })?;
-    let manifest = Manifest::arrange(merged.entries.clone(), piece_length)
-        .map_err(|error| Failure { kind: FailureKind::Input, reason: error.to_string() })?;
+    let arrange = |piece_length| {
+        let arranged = merged.arrange(piece_length);
+        arranged.map_err(|error| Failure { kind: FailureKind::Input, reason: error.to_string() })
+    };
+    let mut manifest = arrange(piece_length)?;
+    let as_earlier = assembly.piece_length(manifest.piece_length);
+    if piece_length.is_none() && as_earlier != manifest.piece_length {
+        manifest = arrange(Some(as_earlier))?;
+    }
     let readers = manifest.entries.iter().map(|entry| merged.readers(&entry.path).to_vec()).collect();
     Ok((manifest, readers))
 }

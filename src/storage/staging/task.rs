@@ -7,7 +7,7 @@ use super::plan::{Listing, Plan};
 use crate::metainfo::{PieceIndex, TorrentId};
 use crate::storage::depot::Failure;
 use crate::storage::source::SourceError;
-use crate::storage::target::{Found, StockJob, Target, TargetError};
+use crate::storage::target::{Found, Prospect, StockJob, Target, TargetError};
 use crate::storage::{Block, Passage, PieceDigest, StorageError};
 
 /// A job's result.
@@ -33,6 +33,8 @@ pub(super) enum Done {
     StockTaken,
     /// A piece was made out of another, if it was.
     Copied { torrent: TorrentId, piece: PieceIndex, result: Result<bool, TargetError> },
+    /// What is to be expected of this rank's place.
+    Foreseen(Result<Prospect, TargetError>),
     /// The tree is in place.
     Committed(Result<(), TargetError>),
     /// What is here is kept for another run.

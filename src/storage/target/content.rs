@@ -15,7 +15,7 @@ use super::shelf::Shelf;
 use super::survey::Survey;
 use super::target_error::At;
 use super::{Existing, Stamp, TargetError, disk};
-use crate::metainfo::{PieceIndex, Span};
+use crate::metainfo::{Bitfield, PieceIndex, Span};
 
 /// How many files are kept open.
 const FILES_OPEN: NonZero<usize> = NonZero::new(128).unwrap();
@@ -145,6 +145,12 @@ impl Content {
             slots,
             are_placed: AtomicBool::new(false),
         })
+    }
+
+    /// Whether any of these held pieces rests elsewhere than in the old tree.
+    pub(super) fn keeps_any(&self, held: &Bitfield) -> bool {
+        let is_kept = |piece, span: &Span| self.slots[span.entry].home().lies(piece) != Lies::Old;
+        held.iter().any(|piece| self.outline.spans(piece).iter().any(|span| is_kept(piece, span)))
     }
 
     /// Reads a part of a held piece, or all of it that lies in one file.

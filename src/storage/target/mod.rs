@@ -31,6 +31,7 @@ mod outline;
 mod parts;
 mod pieces;
 mod place;
+mod prospect;
 mod resume;
 mod room;
 mod shelf;
@@ -45,11 +46,13 @@ mod writing;
 
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, OnceLock};
 
 pub use draft::Draft;
 pub use examine::Found;
 pub use inventory::StockJob;
+pub use prospect::{Amount, Prospect};
 pub use room::Room;
 pub use target_error::TargetError;
 
@@ -92,7 +95,8 @@ pub struct TargetOptions {
     pub note: String,
 }
 
-/// A place on disk for a tree, held by this process until it is dropped.
+/// A place on disk for a tree, held by this process until it is dropped. What is kept there by then and not put in place stays
+/// for a later run.
 #[derive(Debug)]
 pub struct Target {
     content: Content,
@@ -225,11 +229,14 @@ impl Target {
         commit::commit(&self.content, self.durable)
     }
 
-    /// Keeps what is held for a later run, and notes what that is.
+    /// Notes for a later run what is held and not in place. Where that is nothing, there is nothing to note.
     ///
     /// # Errors
     /// Where the note cannot be written. The next run then looks at everything.
     pub fn suspend(&self) -> Result<(), TargetError> {
+        if !self.content.keeps_any(&self.held()) {
+            return Ok(());
+        }
         let (place, note) = (&self.content.place, resume::encode(&self.content.outline, &self.held()));
         resume::write(place.hidden(), &note).at("write", || place.hidden_path().join("resume"))
     }
@@ -246,6 +253,15 @@ impl Target {
     fn hold(&self, claim: Claim, spans: &[Span]) -> Result<(), TargetError> {
         claim.fulfil();
         self.content.count(spans)
+    }
+}
+
+impl Drop for Target {
+    /// A place that was taken in vain, for nothing was kept there, is left as it was found.
+    fn drop(&mut self) {
+        if !self.content.are_placed.load(Ordering::SeqCst) && !self.content.keeps_any(&self.held()) {
+            self.content.place.remove_if_new();
+        }
     }
 }
 

@@ -1,8 +1,9 @@
 //! The folder that a tree is meant for, and the hidden one in it where the tree is built.
 
+use std::ffi::OsString;
 use std::fmt::Write;
 use std::os::fd::OwnedFd;
-use std::os::unix::ffi::OsStrExt;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{FileType, Mode, OFlags};
@@ -144,6 +145,11 @@ fn open_own(dir: &OwnedFd, name: &[u8], path: &Path, is_new: bool) -> Result<Opt
         return Err(TargetError::Foreign { place: path.to_owned(), owner });
     }
     Ok(Some(hidden))
+}
+
+/// The same as a path in the folder that the tree is meant for.
+pub(super) fn hidden_folder(outline: &Outline) -> PathBuf {
+    OsString::from_vec(hidden_name(outline)).into()
 }
 
 /// The hidden folder's name: that of the tree, where it has one name that is not too long.

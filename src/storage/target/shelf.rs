@@ -5,11 +5,12 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use rustix::fs::FileType;
 use rustix::io::Errno;
 
 use super::disk;
 use super::open_files::OpenFiles;
-use super::outline::{FolderId, Outline, ROOT};
+use super::outline::{FolderId, Outline, ROOT, last_name};
 use super::target_error::At;
 use super::{TargetError, beneath};
 use crate::metainfo::TreePath;
@@ -64,11 +65,19 @@ impl Shelf {
         Ok(folder.map(|folder| self.open.keep(id, folder)))
     }
 
+    fn is_link(&self, path: &TreePath) -> bool {
+        let found =
+            self.find_parent(path).ok().flatten().and_then(|folder| disk::stat(folder, last_name(path)).ok()?);
+        found.is_some_and(|found| FileType::from_raw_mode(found.st_mode).is_symlink())
+    }
+
     /// Opens a folder by its path, where it is there.
     pub(super) fn find(&self, path: &TreePath) -> Result<Option<OwnedFd>, TargetError> {
         let in_the_way = |found| TargetError::InTheWay { path: self.path_of(path), found, wanted: "a folder" };
         match disk::found(beneath::open_folder(&self.root, path)) {
             Err(Errno::LOOP) => Err(in_the_way("a symbolic link")),
+            // A link at the end of the path is no folder either.
+            Err(Errno::NOTDIR) if self.is_link(path) => Err(in_the_way("a symbolic link")),
             Err(Errno::NOTDIR) => Err(in_the_way("a file")),
             answer => answer.at("open", || self.path_of(path)),
         }

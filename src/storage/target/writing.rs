@@ -8,7 +8,7 @@ use rustix::io::Errno;
 
 use super::content::{Content, Home, Lies, Made, Opened};
 use super::disk::{self, Answer};
-use super::holes::{self, Run};
+use super::holes::{Part, Run};
 use super::target_error::At;
 use super::{Existing, Stamp, TargetError};
 use crate::metainfo::{PieceIndex, Span};
@@ -51,7 +51,9 @@ impl Content {
                 let file = self.prepared(span.entry, &mut home)?;
                 // Other threads write other pieces into the same file meanwhile.
                 drop(home);
-                write_with_holes(&file, bytes, span.offset).at("write", || self.path(Lies::Tree, span.entry))
+                let of = self.outline.length(span.entry);
+                write_with_holes(&file, Part { bytes, offset: span.offset, of })
+                    .at("write", || self.path(Lies::Tree, span.entry))
             }
         }
     }
@@ -64,7 +66,9 @@ impl Content {
         }
         let file = self.prepared(part.entry, &mut home)?;
         drop(home);
-        write_with_holes(&file, bytes, part.offset).at("write", || self.path(Lies::Tree, part.entry))
+        let of = self.outline.length(part.entry);
+        write_with_holes(&file, Part { bytes, offset: part.offset, of })
+            .at("write", || self.path(Lies::Tree, part.entry))
     }
 
     /// Sees to it that a span rests where it belongs whose drafted bytes turned out to be right.
@@ -117,7 +121,7 @@ impl Content {
     fn is_whole(&self, span: &Span, bytes: &[u8], home: &Home) -> bool {
         home.made == Made::Not
             && bytes.len() as u64 == self.outline.length(span.entry)
-            && holes::has_none(bytes, span.offset)
+            && Part { bytes, offset: 0, of: bytes.len() as u64 }.has_no_hole()
     }
 
     /// Makes a file with all that is in it, its mode and its time.
@@ -227,7 +231,8 @@ impl Content {
                     let chunk = &mut buffer[..CHUNK.min(span.length as usize - skip)];
                     let offset = span.offset + skip as u64;
                     let read = disk::read_at(&old, chunk, offset).at("read", || self.path(Lies::Old, entry))?;
-                    write_with_holes(&new, &chunk[..read], offset).at("write", || self.path(Lies::Tree, entry))?;
+                    let chunk = Part { bytes: &chunk[..read], offset, of: self.outline.length(entry) };
+                    write_with_holes(&new, chunk).at("write", || self.path(Lies::Tree, entry))?;
                 }
             }
         }
@@ -241,14 +246,14 @@ impl Content {
 }
 
 /// Writes bytes, and holes where there are only zeros: whatever was there before is gone either way.
-fn write_with_holes(file: &OwnedFd, bytes: &[u8], offset: u64) -> Answer<()> {
-    for run in holes::runs(bytes, offset) {
+fn write_with_holes(file: &OwnedFd, part: Part<'_>) -> Answer<()> {
+    for run in part.runs() {
         let (Run::Data(range) | Run::Hole(range)) = run.clone();
-        let start = offset + range.start as u64;
+        let start = part.offset + range.start as u64;
         if matches!(run, Run::Hole(_)) && disk::punch(file, start..start + range.len() as u64)? {
             continue;
         }
-        disk::write_at(file, &bytes[range], start)?;
+        disk::write_at(file, &part.bytes[range], start)?;
     }
     Ok(())
 }

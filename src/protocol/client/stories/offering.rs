@@ -51,7 +51,7 @@ impl Stage {
                 Some((sequence, Call::Announce(_) | Call::Completed { finished: None, .. })) => {
                     (*sequence, Answer::Swarm(Swarm::default()))
                 }
-                Some((sequence, Call::AllOffered | Call::Completed { .. })) => (*sequence, Answer::Noted),
+                Some((sequence, Call::AllOffered { .. } | Call::Completed { .. })) => (*sequence, Answer::Noted),
                 _ => return heard,
             };
             self.answer(sequence, answer);
@@ -124,6 +124,21 @@ fn one_that_awaits_something_says_that_it_starves_for_something_else() {
 }
 
 #[test]
+fn one_that_starves_asks_for_what_it_awaits_too_for_the_next_cry_may_come_before_the_answer() {
+    let wanted = vec!["file".into(), "late".into()];
+    let mut stage = Stage::owning(Catalog { wanted, ..Catalog::default() });
+    stage.start();
+    let files = vec![known(FILE, &["a", "b"], &[]), Described::Coming];
+    stage.answer(2, Answer::Joined { files, swarm: Swarm::default() });
+    stage.wait(2);
+    let said = stage.hear_out();
+    let Some((sequence, Call::Join { wanted, .. })) = said.last() else { panic!("{said:?}") };
+    assert_eq!(wanted, &["late"]);
+    stage.answer(*sequence, Answer::Joined { files: vec![known(LATE, &["c"], &[])], swarm: seeded(&[LATE]) });
+    assert_eq!(requests(&stage.said()).len(), 1);
+}
+
+#[test]
 fn what_is_owned_before_the_start_is_offered_after_it_and_then_that_it_was_all() {
     let mut stage = Stage::owning(open(&[]));
     stage.hear(owned("x", &["a"]));
@@ -145,7 +160,7 @@ fn what_is_owned_before_the_start_is_offered_after_it_and_then_that_it_was_all()
         stage.answer(*sequence, Answer::Offered { torrent });
     }
     assert_eq!(order, ["x", "y"]);
-    assert_eq!(stage.called(), [(4, Call::AllOffered)]);
+    assert_eq!(stage.called(), [(4, Call::AllOffered { since: 0 })]);
 }
 
 #[test]
@@ -201,7 +216,8 @@ fn who_may_offer_more_hears_of_the_others_once_and_of_everybody_who_is_gone() {
     assert_eq!(told(&mut stage), [Decision::Succeed { rank: Rank(1) }]);
     stage.hear(Event::AllOffered);
     let said = stage.hear_out();
-    let [(_, Call::AllOffered), (_, Call::Completed { finished: Some(_), .. }), (_, Call::Await { .. })] = &said[..]
+    let [(_, Call::AllOffered { .. }), (_, Call::Completed { finished: Some(_), .. }), (_, Call::Await { .. })] =
+        &said[..]
     else {
         panic!("{said:?}: it still hears who is gone")
     };
@@ -228,7 +244,7 @@ fn what_it_comes_to_want_is_joined_and_waited_for() {
     stage.start();
     stage.said();
     stage.hear(Event::Want { names: vec!["late".into()] });
-    assert_eq!(stage.called(), [(3, Call::Join { wanted: vec!["late".into()] })]);
+    assert_eq!(stage.called(), [(3, Call::Join { since: 0, wanted: vec!["late".into()] })]);
     stage.hear(Event::Want { names: vec!["late".into()] });
     stage.answer(3, Answer::Joined { files: vec![Described::Coming], swarm: Swarm::default() });
     assert_eq!(stage.called(), [(4, awaits(0, &["late"]))]);
@@ -269,10 +285,102 @@ fn of_what_it_downloads_it_takes_what_it_comes_to_own_if_that_is_the_same() {
     assert!(!other.contains(&Decision::Close { torrent: FILE }));
 }
 
+/// What the tracker says: rank 1 is gone.
+fn rank_1_is_gone() -> Swarm {
+    Swarm { changes: vec![Change::Gone { rank: Rank(1) }], version: 5, ..Swarm::default() }
+}
+
+#[test]
+fn what_nobody_owned_and_it_comes_to_own_itself_it_does_not_lack() {
+    let mut stage = Stage::owning(open(&["late"]));
+    stage.start();
+    stage.hear(Event::AllOffered);
+    stage.answer(2, Answer::Joined { files: vec![Described::Unowned], swarm: Swarm::default() });
+    let finished = |said: Vec<(u32, Call)>| {
+        said.into_iter().find_map(|(_, call)| match call {
+            Call::Completed { finished, .. } => finished,
+            _ => None,
+        })
+    };
+    let said = stage.hear_out();
+    let Some(&(sequence, Call::Await { .. })) = said.last() else { panic!("{said:?}") };
+    assert_eq!(finished(said), Some(Outcome::Incomplete));
+    stage.answer(sequence, Answer::Joined { files: vec![], swarm: rank_1_is_gone() });
+    stage.hear(owned("late", &["a"]));
+    stage.hear(Event::AllOffered);
+    let said = stage.called();
+    let Some(&(sequence, Call::Offer { .. })) = said.last() else { panic!("{said:?}") };
+    stage.answer(sequence, Answer::Offered { torrent: Some(LATE) });
+    assert_eq!(finished(stage.hear_out()), Some(Outcome::Complete));
+}
+
+#[test]
+fn what_it_was_about_to_say_of_its_end_it_does_not_say_once_it_hears_who_is_gone() {
+    for lines in [&["a", "b"][..], &["a", "b", "c"]] {
+        let mut stage = Stage::owning(open(&["file"]));
+        stage.start();
+        stage.answer(2, Answer::Joined { files: vec![known(FILE, lines, &[])], swarm: seeded(&[FILE]) });
+        for (seed, slot, _) in requests(&stage.said()) {
+            stage.hear(Event::Piece { from: seed, slot, arrival: Arrival::Verified });
+        }
+        let said = stage.called();
+        let [(first, Call::Announce(_))] = said[..] else { panic!("{said:?}") };
+        // Behind the next announcement wait that it was all, and that it has finished.
+        stage.hear(Event::AllOffered);
+        stage.hear(Event::Closed { torrent: FILE });
+        stage.answer(first, Answer::Swarm(rank_1_is_gone()));
+        // While the announcement is still out, it comes to own what it was to offer in the place of rank 1.
+        stage.hear(owned("x", &["c"]));
+        stage.hear(Event::AllOffered);
+        let of_the_end = |(_, call): &(u32, Call)| {
+            matches!(call, Call::AllOffered { .. } | Call::Completed { finished: Some(_), .. })
+        };
+        let said = stage.hear_out();
+        let Some(&(sequence, Call::Offer { .. })) = said.last() else { panic!("{said:?}") };
+        assert!(!said.iter().any(of_the_end), "{said:?}");
+        stage.answer(sequence, Answer::Offered { torrent: Some(LATE) });
+        assert_eq!(stage.hear_out().iter().filter(|said| of_the_end(said)).count(), 2);
+    }
+}
+
+#[test]
+fn one_that_came_with_a_part_of_a_file_and_comes_to_own_it_has_it_whole() {
+    let (layout, mut held) = (Layout { pieces: 2, piece_length: 1 }, Bitfield::none(2));
+    held.insert(PieceIndex(0));
+    let part = Owned { name: "file".into(), layout, hashes: hashes(&["a", "b"]), held, takers: None };
+    let mut stage = Stage::owning(Catalog { owned: vec![part], ..open(&["file"]) });
+    stage.answer(1, Answer::Start { torrents: vec![Some(FILE)], cards: vec![] });
+    stage.answer(2, Answer::Joined { files: vec![known(FILE, &["a", "b"], &[])], swarm: Swarm::default() });
+    stage.hear(owned("file", &["a", "b"]));
+    assert!(stage.said().contains(&Decision::Close { torrent: FILE }));
+}
+
 #[test]
 fn one_that_gives_up_says_so_for_all() {
     let mut stage = Stage::waiting();
     stage.said();
     stage.hear(Event::GiveUp(Refusal { outcome: Outcome::Disk, reason: "full".into() }));
     assert_eq!(stage.called(), [(4, Call::Abort { outcome: Outcome::Disk, reason: "full".into() })]);
+}
+
+#[test]
+fn a_request_for_what_another_heard_earlier_to_be_offered_waits() {
+    let mut stage = Stage::waiting();
+    let sequence = stage.hear_out().last().unwrap().0;
+    let asked = |index| Slot::new(index, 1);
+    for index in [0, 1] {
+        let (slot, piece) = (asked(index), PieceIndex(index.into()));
+        let (torrent, manner, news) = (LATE, Manner::Willing, News::default());
+        stage.message(Rank(3), Body::Request { slot, torrent, piece, manner, news });
+    }
+    assert_eq!(stage.said(), [], "neither a piece nor a reject");
+    stage.answer(sequence, Answer::Joined { files: vec![known(LATE, &["c", "d"], &[2, 3])], swarm: seeded(&[LATE]) });
+    let said = stage.said();
+    let own = requests(&said).into_iter().find(|(from, ..)| *from == Rank(1)).unwrap();
+    let refused = |decision: &Decision| match decision {
+        Decision::Send { to: Rank(3), message: Message { body: Body::Reject { slot, .. }, .. } } => Some(*slot),
+        _ => None,
+    };
+    let others = asked(1 - own.2.0 as u16);
+    assert_eq!(said.iter().filter_map(refused).collect::<Vec<_>>(), [others], "it takes the other piece itself");
 }

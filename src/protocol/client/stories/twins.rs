@@ -164,13 +164,20 @@ fn a_piece_that_is_held_after_all_is_not_waited_for() {
     assert!(said.iter().any(cancel));
 }
 
-/// The file's piece is at rank 1, and its twin in the other file at rank 3. Rank 1 is gone: the other piece is asked for.
-fn turned() -> (Stage, Vec<Asked>) {
+/// The file's piece is at rank 1, and its twin in the other file at rank 3. The first is asked for.
+fn apart() -> (Stage, Vec<Asked>) {
     let changes = [(1, FILE), (3, OTHER)].map(|(rank, torrent)| Change::HasAll { rank: Rank(rank), torrent });
     let mut stage = joined(Catalog::default(), &["a"], &["a"], Swarm { changes: changes.into(), ..Swarm::default() });
     stage.learnt(FILE, 1, &[]);
     stage.learnt(OTHER, 1, &[]);
-    assert_eq!(pieces(&asked(&stage.said())), [(FILE, 0)]);
+    let asked = asked(&stage.said());
+    assert_eq!(pieces(&asked), [(FILE, 0)]);
+    (stage, asked)
+}
+
+/// Rank 1 is gone: the other piece is asked for.
+fn turned() -> (Stage, Vec<Asked>) {
+    let (mut stage, _) = apart();
     stage.changed(vec![Change::Gone { rank: Rank(1) }]);
     assert_eq!(asked(&stage.said()), []);
     stage.wait(1);
@@ -184,6 +191,39 @@ fn where_nobody_gives_a_piece_another_with_its_hash_is_asked_for() {
     assert_eq!(pieces(&asked), [(OTHER, 0)]);
     stage.comes(&asked, (OTHER, 0));
     assert_eq!(copies(&stage.said()), [[(OTHER, 0), (FILE, 0)]]);
+}
+
+#[test]
+fn where_a_piece_comes_bad_or_not_at_all_another_with_its_hash_is_asked_for_too() {
+    let (mut stage, first) = apart();
+    let (_, from, slot) = first[0];
+    stage.hear(Event::Piece { from, slot, arrival: Arrival::Corrupt });
+    assert!(pieces(&asked(&stage.said())).contains(&(OTHER, 0)));
+
+    let (mut stage, first) = apart();
+    let (_, from, slot) = first[0];
+    stage.message(from, Body::Reject { slot, reason: Reason::NotHeld, holders: vec![] });
+    assert_eq!(pieces(&asked(&stage.said())), [(OTHER, 0)]);
+
+    let (mut stage, _) = apart();
+    let silent = |stage: &mut Stage| {
+        stage.wait(1);
+        let said = stage.said();
+        said.iter().any(|decision| matches!(decision, Decision::Forget { .. })).then(|| asked(&said))
+    };
+    let after = (0..20).find_map(|_| silent(&mut stage)).expect("a request in vain has an end");
+    assert_eq!(pieces(&after), [(OTHER, 0)]);
+}
+
+#[test]
+fn what_is_being_copied_is_not_asked_for_though_it_was_before_in_vain() {
+    let (mut stage, asked_first) = turned();
+    stage.comes(&asked_first, (OTHER, 0));
+    assert_eq!(copies(&stage.said()), [[(OTHER, 0), (FILE, 0)]]);
+    stage.changed(vec![Change::HasAll { rank: Rank(1), torrent: FILE }]);
+    assert_eq!(asked(&stage.said()), []);
+    stage.lacking((FILE, 0));
+    assert_eq!(pieces(&asked(&stage.said())), [(FILE, 0)], "it could not be copied");
 }
 
 #[test]

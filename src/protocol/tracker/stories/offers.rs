@@ -30,6 +30,20 @@ impl Stage {
         self.call(rank, Call::Await { since, wanted });
     }
 
+    /// A client that has applied all so far will offer nothing more.
+    fn says_all_offered(&mut self, rank: u32) {
+        let since = self.tracker.journal.version();
+        self.call(rank, Call::AllOffered { since });
+    }
+
+    /// A client comes back from a crash, with nothing.
+    fn is_reborn(&mut self, rank: u32) {
+        let call = publish(About::default());
+        let (sequence, incarnation) = (1 << 20, Incarnation(1));
+        let message = Message { term: Term(0), incarnation, body: Body::Call { sequence, call } };
+        self.hear(Event::Message { from: Rank(rank), message });
+    }
+
     /// The client says its last call once more.
     fn repeats(&mut self, rank: u32, call: Call) {
         self.sequences[rank as usize] -= 1;
@@ -91,7 +105,7 @@ fn who_waits_is_answered_when_one_of_the_names_is_offered_and_not_before() {
 fn who_waits_is_answered_when_somebody_is_lost_whoever_its_neighbours_are() {
     for (neighbours, lost) in [(50, 4), (1, 3), (1, 4)] {
         let mut stage = expecting(Policy { neighbours, ..Policy::assignment() });
-        stage.call(2, Call::Join { wanted: vec!["x".into()] });
+        stage.call(2, Call::Join { since: 0, wanted: vec!["x".into()] });
         let (files, swarm) = stage.joined(2);
         assert_eq!(files, [Described::Coming]);
         stage.awaits(2, swarm.version, &["x"]);
@@ -106,13 +120,89 @@ fn who_waits_is_answered_when_somebody_is_lost_whoever_its_neighbours_are() {
 fn who_waits_is_answered_when_nobody_may_offer_the_names_any_more() {
     let mut stage = expecting(Policy::assignment());
     stage.awaits(2, 0, &["x"]);
-    stage.call(1, Call::AllOffered);
+    stage.says_all_offered(1);
     assert_eq!(stage.joined(2).0, [Described::Unowned]);
 
     let mut stage = expecting(Policy::assignment());
     stage.awaits(2, 0, &["x"]);
     stage.hear(Event::PeerLost { rank: Rank(1) });
     assert_eq!(stage.joined(2).0, [Described::Awaited], "who is missing might have it");
+}
+
+/// Rank 1 has said that it will offer nothing more, and rank 3 is in a new life.
+fn with_one_reborn() -> (Stage, Version) {
+    let mut stage = expecting(Policy::assignment());
+    stage.says_all_offered(1);
+    let before = stage.tracker.journal.version();
+    stage.is_reborn(3);
+    (stage, before)
+}
+
+#[test]
+fn one_in_a_new_life_may_have_to_be_succeeded_as_much_as_one_that_is_lost() {
+    let (mut stage, _) = with_one_reborn();
+    stage.awaits(2, stage.tracker.journal.version(), &["x"]);
+    assert_eq!(stage.answers(2), [], "rank 1 may come to offer it");
+    stage.says_all_offered(1);
+    assert_eq!(stage.joined(2).0, [Described::Unowned]);
+}
+
+#[test]
+fn one_that_has_not_heard_who_is_gone_may_still_offer_something_whatever_it_says() {
+    let unaware: [fn(Version) -> Call; 3] = [
+        |since| Call::AllOffered { since },
+        |since| {
+            let (report, finished) = (Report { since, ..Report::default() }, Some(Outcome::Complete));
+            Call::Completed { report, torrents: Vec::new(), finished }
+        },
+        |_| publish(About { card: CARD.into(), prospects: Prospects::Reserve }),
+    ];
+    for say in unaware {
+        let (mut stage, before) = with_one_reborn();
+        stage.call(1, say(before));
+        stage.awaits(2, stage.tracker.journal.version(), &["x"]);
+        assert_eq!(stage.answers(2), [], "{:?}", say(before));
+        stage.says_all_offered(1);
+        assert_eq!(stage.joined(2).0, [Described::Unowned]);
+    }
+}
+
+#[test]
+fn one_that_was_silent_when_somebody_was_lost_may_still_offer_something() {
+    let may_offer = |lost: &[u32]| {
+        let mut stage = expecting(Policy::assignment());
+        stage.says_all_offered(1);
+        lost.iter().for_each(|&rank| stage.hear(Event::PeerLost { rank: Rank(rank) }));
+        lost.iter().for_each(|&rank| stage.say(rank, Body::Pong));
+        stage.tracker.roster.get(Rank(1)).unwrap().may_offer()
+    };
+    assert!(may_offer(&[1, 3]));
+    assert!(!may_offer(&[1]), "nobody succeeds himself");
+}
+
+#[test]
+fn one_that_was_told_to_stop_does_nobodys_work() {
+    let mut stage = expecting(Policy::assignment());
+    stage.says_all_offered(1);
+    for rank in 1..=4 {
+        let (report, finished) = (Report::default(), Some(Outcome::Complete));
+        stage.call(rank, Call::Completed { report, torrents: Vec::new(), finished });
+    }
+    assert!(stage.sent(1).iter().any(|body| matches!(body, Body::Stop { .. })));
+    stage.is_reborn(3);
+    assert!(!stage.tracker.roster.get(Rank(1)).unwrap().may_offer(), "rank 3 would wait for it in vain");
+}
+
+#[test]
+fn who_is_told_all_there_is_hears_of_one_in_a_new_life_once() {
+    let (mut stage, before) = with_one_reborn();
+    let gone = |stage: &mut Stage, since| {
+        stage.call(2, Call::Join { since, wanted: vec!["x".into()] });
+        stage.joined(2).1.changes.contains(&Change::Gone { rank: Rank(3) })
+    };
+    assert!(gone(&mut stage, before));
+    let after = stage.tracker.journal.version();
+    assert!(!gone(&mut stage, after), "it would drop what it has asked of it since");
 }
 
 #[test]
@@ -124,7 +214,7 @@ fn who_waits_for_a_file_of_which_only_a_part_was_published_is_answered_when_nobo
     stage.hear(Event::PeerLost { rank: Rank(3) });
     stage.awaits(2, stage.tracker.journal.version(), &["x"]);
     assert_eq!(stage.answers(2), []);
-    stage.call(1, Call::AllOffered);
+    stage.says_all_offered(1);
     assert_eq!(stage.joined(2).0, [Described::Awaited]);
 }
 
@@ -132,7 +222,7 @@ fn who_waits_for_a_file_of_which_only_a_part_was_published_is_answered_when_nobo
 fn one_that_joins_late_is_told_who_is_gone() {
     let mut stage = expecting(Policy::assignment());
     stage.hear(Event::PeerLost { rank: Rank(4) });
-    stage.call(2, Call::Join { wanted: vec!["x".into()] });
+    stage.call(2, Call::Join { since: 0, wanted: vec!["x".into()] });
     assert_eq!(stage.joined(2).1.changes, [Change::Anew, Change::Gone { rank: Rank(4) }]);
 }
 
@@ -186,7 +276,7 @@ fn to_have_waited_for_an_answer_is_no_sign_of_lost_messages() {
 fn one_that_starves_and_may_still_come_to_own_what_it_lacks_is_waited_for() {
     let mut stage = expecting(Policy::assignment());
     stage.call(3, part("x"));
-    stage.call(1, Call::Join { wanted: vec!["x".into()] });
+    stage.call(1, Call::Join { since: 0, wanted: vec!["x".into()] });
     stage.hear(Event::PeerLost { rank: Rank(3) });
     for rank in [2, 4] {
         let (report, finished) = (Report::default(), Some(Outcome::Complete));
@@ -200,7 +290,7 @@ fn one_that_starves_and_may_still_come_to_own_what_it_lacks_is_waited_for() {
             stage.call(1, Call::Announce(Report { need: Need::Starving, ..Report::default() }));
         }
         let ends = stage.sent(1).iter().any(|body| matches!(body, Body::Stop { .. }));
-        stage.call(1, Call::AllOffered);
+        stage.says_all_offered(1);
         ends
     };
     assert!(!ends_while_it_starves(20));
@@ -243,7 +333,7 @@ fn an_offer_that_is_repeated_counts_once() {
 fn of_what_a_client_offers_only_that_counts_as_brought_which_it_had_not_received() {
     let mut stage = expecting(Policy::assignment());
     stage.call(1, part("x"));
-    stage.call(2, Call::Join { wanted: vec!["x".into()] });
+    stage.call(2, Call::Join { since: 0, wanted: vec!["x".into()] });
     let torrent = id_of(&stage.joined(2).0);
     let pieces = Pieces { torrent, pieces: vec![PieceIndex(1)] };
     let received = vec![Received { from: Rank(1), pieces }];
@@ -288,10 +378,10 @@ fn an_offer_of_one_whose_hashes_differ_is_refused_and_told_and_the_others_keep_w
     let (first, second, piece) = (Rank(1), Rank(3), PieceIndex(1));
     assert_eq!(stage.told(), [Observed::Conflict { name: "x".into(), first, second, piece, hashes }]);
     stage.repeats(3, Call::Offer { file: publication("x", &["a", "c"]) });
-    assert_eq!(stage.answers(3), [(2, Answer::Offered { torrent: None })]);
+    assert_eq!(stage.answers(3), [(2, Answer::Contradicted { publisher: first, piece })]);
     stage.repeats(3, Call::Offer { file: publication("x", &["a", "c"]) });
     assert_eq!(stage.told(), [], "once is enough");
-    stage.call(2, Call::Join { wanted: vec!["x".into()] });
+    stage.call(2, Call::Join { since: 0, wanted: vec!["x".into()] });
     let (files, swarm) = stage.joined(2);
     let seed = Change::HasAll { rank: Rank(1), torrent: id_of(&files) };
     assert_eq!(swarm.changes, [Change::Anew, seed], "rank 3 is no seed of it");
@@ -306,7 +396,7 @@ fn who_downloads_is_what_the_first_owner_says_that_knows_else_what_they_said_the
             stage.call(1, Call::Offer { file: Publication { takers, ..publication("file", hashes) } });
         }
         stage.out.drain().for_each(drop);
-        stage.call(4, Call::Join { wanted: vec!["file".into()] });
+        stage.call(4, Call::Join { since: 0, wanted: vec!["file".into()] });
         let (files, _) = stage.joined(4);
         let Described::Known { takers, .. } = &files[0] else { panic!("{files:?}") };
         takers.iter().map(|rank| rank.0).collect::<Vec<_>>()

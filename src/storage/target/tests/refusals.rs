@@ -6,7 +6,7 @@ use std::path::Path;
 
 use super::fixture::{KEEP, Pads, REPLACE, Scratch, Source, hidden, noise, not_tested, options, path};
 use crate::metainfo::PieceIndex;
-use crate::storage::target::{Existing, Target, TargetError};
+use crate::storage::target::{Existing, Found, Target, TargetError};
 
 fn small() -> Source {
     Source::new(1000, Pads::None).file("t/a", &noise(1, 2500)).symlink("t/link", "a").file("t/in/b", &noise(2, 10))
@@ -83,6 +83,35 @@ fn other_bytes_of_the_same_length_are_refused_as_soon_as_they_are_read() {
         assert!(matches!(target.commit(), Err(TargetError::Incomplete { .. })));
         assert_eq!(fs::read(dir.path().join("t/a")).unwrap(), content);
     }
+}
+
+#[test]
+fn a_place_where_nothing_was_kept_is_left_as_it_was_found() {
+    let (source, pieces) = (small(), small().pieces());
+    let examine = |target: &Target, piece| target.examine(piece, &pieces.hash(piece), &mut Vec::new()).unwrap();
+    let (in_place, empty) = (Scratch::new(), Scratch::new());
+    source.stage(in_place.path(), KEEP).unwrap();
+    for dir in [&in_place, &empty] {
+        let before = listing(dir.path());
+        let target = source.open(dir.path(), KEEP).unwrap();
+        for piece in (0..3).map(PieceIndex) {
+            examine(&target, piece);
+        }
+        let draft = target.begin_draft(PieceIndex(0)).unwrap();
+        if let Some(draft) = draft {
+            target.write_block(&draft, 0, &[7; 100]).unwrap();
+        }
+        target.suspend().unwrap();
+        drop(target);
+        assert_eq!(listing(dir.path()), before);
+    }
+    let target = source.open(empty.path(), KEEP).unwrap();
+    target.write_piece(PieceIndex(1), &pieces.travels(PieceIndex(1))).unwrap();
+    drop(target);
+    // The next one has nothing to do with it before it ends; what is there is not its own to take away.
+    drop(source.open(empty.path(), KEEP).unwrap());
+    let target = source.open(empty.path(), KEEP).unwrap();
+    assert_eq!(examine(&target, PieceIndex(1)), Found::InTree);
 }
 
 #[test]
