@@ -27,8 +27,8 @@ pub struct Config {
 /// How a swarm behaves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Policy {
-    /// A client announces after so many new pieces.
-    pub announce_every: u32,
+    /// When a client tells the tracker what has come.
+    pub announcing: Announcing,
     /// How many pieces a client has in flight at most, apart from those that lag, of which there may be as many again.
     pub window_pieces: u32,
     /// How many bytes a client has in flight at most, though at least two pieces.
@@ -45,6 +45,16 @@ pub struct Policy {
     pub office: Office,
     /// What a client does about a piece that it could have without fetching it.
     pub sameness: Sameness,
+}
+
+/// When a client tells the tracker what has come, though no file is finished.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Announcing {
+    /// After so many new pieces.
+    Every(u32),
+    /// After a hundredth of all pieces that it downloads, but not before so long after the last time. Peers hear more often:
+    /// news of pieces ride on requests.
+    Sparingly(Duration),
 }
 
 /// Whether the first tracker's rank is a client too.
@@ -128,7 +138,7 @@ impl Policy {
     #[must_use]
     pub fn assignment() -> Self {
         Self {
-            announce_every: 10,
+            announcing: Announcing::Every(10),
             window_pieces: 10,
             window_bytes: 4 << 20,
             picking: Picking::RarestFirst,
@@ -144,7 +154,7 @@ impl Policy {
     #[must_use]
     pub fn stage() -> Self {
         Self {
-            announce_every: 16,
+            announcing: Announcing::Sparingly(Duration::from_millis(100)),
             window_pieces: 64,
             preference: Preference::Takers,
             office: Office::Beside,

@@ -31,7 +31,8 @@ mod tracker;
 
 pub use client::Client;
 pub use config::{
-    Catalog, Config, Office, Owned, Patience, Picking, Policy, Preference, Prospects, Refusal, Sameness, Seeding,
+    Announcing, Catalog, Config, Office, Owned, Patience, Picking, Policy, Preference, Prospects, Refusal, Sameness,
+    Seeding,
 };
 pub use event::{Arrival, Event, StopCause, Traffic, Volume};
 pub use member::Member;

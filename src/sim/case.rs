@@ -8,7 +8,9 @@ use std::time::Duration;
 use super::dice::Dice;
 use super::{Hardware, Kind, Published, Scenario};
 use crate::fault::{Calamity, Faults, Mishap, Return, When};
-use crate::protocol::{Office, Patience, Picking, Policy, Preference, Rank, Sameness, Seeding, TRACKER, Time};
+use crate::protocol::{
+    Announcing, Office, Patience, Picking, Policy, Preference, Rank, Sameness, Seeding, TRACKER, Time,
+};
 
 /// A seed, and what has been taken out of what follows from it. Written `SEED`, or `SEED/clients=3/pieces=5/without=drop`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -190,17 +192,11 @@ impl Case {
         };
         let preference = if dice.percent(30) { Preference::Takers } else { Preference::LeastLoaded };
         let window_bytes = Policy::assignment().window_bytes;
-        Policy {
-            announce_every,
-            window_pieces,
-            window_bytes,
-            picking,
-            seeding,
-            preference,
-            neighbours,
-            office,
-            sameness,
-        }
+        let announcing = match dice.percent(20) {
+            true => Announcing::Sparingly(Duration::from_millis(dice.between(1, 300))),
+            false => Announcing::Every(announce_every),
+        };
+        Policy { announcing, window_pieces, window_bytes, picking, seeding, preference, neighbours, office, sameness }
     }
 
     fn hardware(&self, clients: u32) -> Hardware {

@@ -1,5 +1,6 @@
 //! Stories of whole swarms in virtual time. The rows are those of the bar for reliability: what must be stood.
 
+mod announces;
 mod beside;
 mod ends;
 mod kills;

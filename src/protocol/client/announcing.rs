@@ -7,8 +7,8 @@ use super::shared::Shared;
 use super::torrent::State;
 use crate::metainfo::{PieceHashes, PieceIndex, TorrentId};
 use crate::protocol::{
-    About, Call, Claim, Decision, Finish, More, Need, Observed, Outbox, Outcome, Owned, Prospects, Publication,
-    Refusal, Report, Time, Traffic,
+    About, Announcing, Call, Claim, Decision, Finish, More, Need, Observed, Outbox, Outcome, Owned, Prospects,
+    Publication, Refusal, Report, Time, Traffic,
 };
 
 /// Something to be said to the tracker.
@@ -94,6 +94,8 @@ pub(super) const CHUNK: usize = 900 * 1024;
 const FIRST_WORDS: usize = 200;
 /// Pieces in one report, at most.
 const REPORTED: usize = 50_000;
+/// What part of all pieces is worth a report of its own, where reports are rare.
+const HUNDREDTH: u64 = 100;
 
 impl Download {
     /// Begins to talk with a tracker that does not know this client.
@@ -128,11 +130,29 @@ impl Download {
 
     /// Reports the pieces that make up whole rounds of the policy.
     pub(super) fn announce_if_due(&mut self, shared: &Shared) {
-        let every = shared.config.policy.announce_every.max(1) as usize;
+        let Announcing::Every(pieces) = shared.config.policy.announcing else { return };
+        let every = pieces.max(1) as usize;
         while shared.holdings.journal_len() - self.announced >= every {
             let stretch = self.announced..self.announced + every;
             self.announced = stretch.end;
             self.calls.want(Pending::Announce { stretch, need: Need::Fresh });
+        }
+    }
+
+    /// Where that is done sparingly: reports what has come, if it is worth a report and the last one is long ago.
+    pub(super) fn announce_sparingly(&mut self, now: Time, shared: &Shared) {
+        let Announcing::Sparingly(rest) = shared.config.policy.announcing else { return };
+        self.announce_due = None;
+        let new = (shared.holdings.journal_len() - self.announced) as u64;
+        if self.stage != Stage::Trading || new < self.pieces.div_ceil(HUNDREDTH).max(1) {
+            return;
+        }
+        let due = self.announced_at.map_or(now, |at| at + rest);
+        if due > now {
+            self.announce_due = Some(due);
+        } else {
+            self.announced_at = Some(now);
+            self.announce_all(shared);
         }
     }
 

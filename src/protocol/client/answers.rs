@@ -132,6 +132,7 @@ impl Download {
                             out.tell(Observed::Joined { torrent: id, name, pieces: layout.pieces });
                             shared.holdings.add(id, Bitfield::none(layout.pieces));
                             self.open.push(id);
+                            self.pieces += u64::from(layout.pieces);
                             self.longest_piece = self.longest_piece.max(layout.piece_length);
                             self.learn(id, PieceIndex(0), hashes, shared, out);
                         }

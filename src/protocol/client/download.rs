@@ -28,6 +28,8 @@ pub(super) struct Download {
     pub(super) open: Vec<TorrentId>,
     /// The length of the longest piece of all wanted torrents.
     pub(super) longest_piece: u32,
+    /// How many pieces all of them have.
+    pub(super) pieces: u64,
     /// Wanted names for which the tracker has no torrent yet.
     pub(super) unresolved: Vec<String>,
     /// Wanted names that somebody may still come to offer.
@@ -46,6 +48,9 @@ pub(super) struct Download {
     pub(super) flights: Flights,
     /// How much of the journal the tracker has been told, or will be by a call that waits.
     pub(super) announced: usize,
+    /// When it was last told, where that is done sparingly, and when what has come since may be told.
+    pub(super) announced_at: Option<Time>,
+    pub(super) announce_due: Option<Time>,
     /// How much of it the tracker has answered.
     pub(super) confirmed: usize,
     pub(super) version: Version,
@@ -84,6 +89,7 @@ impl Download {
             torrents: BTreeMap::new(),
             open: Vec::new(),
             longest_piece: 1,
+            pieces: 0,
             unresolved: Vec::new(),
             coming: BTreeSet::new(),
             offered: 0,
@@ -93,6 +99,8 @@ impl Download {
             closed: Vec::new(),
             flights: Flights::default(),
             announced: 0,
+            announced_at: None,
+            announce_due: None,
             confirmed: 0,
             version: 0,
             downloaders: 1,

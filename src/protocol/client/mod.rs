@@ -396,6 +396,7 @@ impl Node for Client {
         }
         let Self { shared, download, upload, .. } = self;
         upload.unpark(|wish| download.promises(wish.torrent, wish.piece, shared), shared, out);
+        download.announce_sparingly(now, shared);
         download.speak(now, shared, out);
     }
 

@@ -356,14 +356,14 @@ impl Download {
         }
     }
 
-    /// When requests need attention.
+    /// When requests, or what is told of their fruits, need attention.
     pub(super) fn next_request_due(&self, now: Time, shared: &Shared) -> Option<Time> {
         if self.stage != Stage::Trading {
             return None;
         }
         let rest = shared.peers.next_rest_end(now);
         let lagging = self.next_lagging(now, shared);
-        let times = [self.flights.next_deadline(), lagging, rest, self.starving];
+        let times = [self.flights.next_deadline(), lagging, rest, self.starving, self.announce_due];
         times.into_iter().flatten().min()
     }
 }

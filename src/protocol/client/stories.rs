@@ -1,5 +1,6 @@
 //! A client by itself, event by event: what it says when the tracker and one peer say just this.
 
+mod announcing;
 mod offering;
 mod sparing;
 mod twins;

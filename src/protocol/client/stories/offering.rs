@@ -18,7 +18,7 @@ fn owned(name: &str, lines: &[&str]) -> Event {
 
 impl Stage {
     fn owning(catalog: Catalog) -> Self {
-        Self::of(Incarnation(0), Policy { announce_every: 1, ..Policy::assignment() }, catalog)
+        Self::of(Incarnation(0), Policy { announcing: Announcing::Every(1), ..Policy::assignment() }, catalog)
     }
 
     /// Told to start, as rank 1 says what it is.
