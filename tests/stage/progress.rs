@@ -37,7 +37,7 @@ fn the_table_says_who_got_what_from_whom_and_the_lines_below_what_that_comes_to(
     assert!(row("0 ").contains(" 0 B     -") && row("1 ").contains("0, 2") && row("2 ").contains("0, 1"), "{ended:#?}");
     let source = "the source, 2.00 MiB, was read 1.00 times; its origins (rank 0) sent 1.";
     assert_eq!(ended.said(source), 1, "{ended:#?}");
-    assert_eq!(ended.said("with these limits 1.05 s is the least: this took 1."), 1, "{ended:#?}");
+    assert_eq!(ended.said("with these limits 1.05 s is the least: this took "), 1, "{ended:#?}");
     let unlimited = stage(3, folder.path(), "data --to new/{rank}").well();
     assert_eq!(unlimited.said("with these limits"), 0, "{unlimited:#?}");
 }
