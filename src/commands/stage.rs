@@ -239,7 +239,8 @@ fn look_by_torrent(
         Ok(bytes) => bytes,
         // Others may have it.
         Err(error) => {
-            log::info!("{rank} cannot read {}: {error}", file.display());
+            let level = if rank == TRACKER { log::Level::Warn } else { log::Level::Info };
+            log::log!(level, "{rank} cannot read {}: {error}", file.display());
             return Ok((None, None));
         }
     };
@@ -289,7 +290,17 @@ fn mark_above(folder: &Path) -> Result<(Marker, String), (Outcome, String)> {
 }
 
 fn refused(folder: &Path) -> impl Fn(io::Error) -> (Outcome, String) {
-    move |error| (Outcome::Disk, format!("{}: {error}", folder.display()))
+    move |error| {
+        let what = match error.kind() {
+            io::ErrorKind::AlreadyExists | io::ErrorKind::NotADirectory => "there is a file in its way".to_owned(),
+            kind => kind.to_string(),
+        };
+        let folder = folder.display();
+        (
+            Outcome::Disk,
+            format!("--to {folder}: {what}; every rank must be able to make that folder and to write there"),
+        )
+    }
 }
 
 /// The target of a rank, with what stands in braces.

@@ -50,6 +50,9 @@ pub enum StorageError {
         /// The system's answer.
         source: std::io::Error,
     },
+    /// It cannot be done, for a reason that names what is wrong and where.
+    #[error("{0}")]
+    Refused(String),
 }
 
 /// Holds the content of pieces. A driver owns one per node and moves bytes between it and the wire; the protocol never

@@ -40,6 +40,8 @@ pub(super) struct Download {
     pub(super) convened: bool,
     /// Whether it is to hear at once of what others offer, and of who is gone.
     pub(super) attentive: bool,
+    /// Whether the storage said that it cannot go on.
+    pub(super) gave_up: bool,
     pub(super) twins: Twins,
     /// Wanted names that cannot be had.
     pub(super) unavailable: Vec<Shortfall>,
@@ -82,6 +84,7 @@ impl Download {
     pub(super) fn new(catalog: Catalog, life: Incarnation) -> Self {
         Self {
             attentive: catalog.prospects != Prospects::Final,
+            gave_up: false,
             catalog,
             stage: Stage::Publishing,
             calls: Calls::new(life),
@@ -216,7 +219,8 @@ impl Download {
     /// A torrent cannot be written.
     pub(super) fn unwritable(&mut self, now: Time, id: TorrentId, shared: &mut Shared, out: &mut Outbox) {
         let Some(torrent) = self.torrents.get_mut(&id) else { return };
-        if torrent.state == State::Closed {
+        // Why it cannot go on has been said; what fails after that fails because of it.
+        if torrent.state == State::Closed || self.gave_up {
             return;
         }
         torrent.state = State::Failed(Lack::Unwritable);

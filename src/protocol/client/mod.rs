@@ -189,6 +189,7 @@ impl Client {
             Event::AllOffered => download.all_offered(shared, out),
             Event::GiveUp(Refusal { outcome, reason }) => {
                 if matches!(self.end, End::Running) {
+                    download.gave_up = true;
                     download.abort(now, outcome, reason);
                 }
             }

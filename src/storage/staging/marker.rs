@@ -57,11 +57,12 @@ impl Marker {
     /// Where the system refuses.
     pub fn remove(&self) -> io::Result<()> {
         match fs::read_to_string(&self.path) {
+            // All who share the place take it away, and one of them is the first.
             Ok(word) if word == self.word => fs::remove_file(&self.path),
             Ok(_) => Ok(()),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
             Err(error) => Err(error),
         }
+        .or_else(|error| if error.kind() == io::ErrorKind::NotFound { Ok(()) } else { Err(error) })
     }
 }
 
@@ -80,6 +81,18 @@ mod tests {
         assert!(words.iter().all(|word| *word == words[0] && word.len() == Marker::WORD));
         assert_ne!(Marker::find_or_put(other.path()).unwrap().word(), words[0]);
         assert_eq!(fs::read_dir(one.path()).unwrap().count(), 1, "only the marker is left");
+    }
+
+    #[test]
+    fn all_who_share_a_marker_may_take_it_away_at_once() {
+        let folder = tempfile::tempdir().unwrap();
+        for _ in 0..200 {
+            let marker = Marker::find_or_put(folder.path()).unwrap();
+            std::thread::scope(|scope| {
+                (0..4).for_each(|_| _ = scope.spawn(|| marker.remove().unwrap()));
+            });
+            assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+        }
     }
 
     #[test]

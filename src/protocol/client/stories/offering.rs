@@ -364,6 +364,18 @@ fn one_that_gives_up_says_so_for_all() {
 }
 
 #[test]
+fn what_cannot_be_kept_because_one_gave_up_is_no_reason_of_its_own() {
+    let mut stage = Stage::waiting();
+    stage.hear(Event::GiveUp(Refusal { outcome: Outcome::BadInput, reason: "it differs".into() }));
+    stage.hear(Event::WriteFailed { torrent: FILE });
+    stage.message(TRACKER_RANK, Body::Stop { outcome: Outcome::BadInput, ending: Ending::GivenUp });
+    stage.hear(Event::Drained { traffic: Traffic::default() });
+    let called = stage.called();
+    let Some((_, Call::Drained { finish, .. })) = called.last() else { panic!("{called:?}") };
+    assert_eq!((finish.outcome, &finish.shortfalls[..]), (Outcome::BadInput, &[][..]));
+}
+
+#[test]
 fn a_request_for_what_another_heard_earlier_to_be_offered_waits() {
     let mut stage = Stage::waiting();
     let sequence = stage.hear_out().last().unwrap().0;
