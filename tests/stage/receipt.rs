@@ -82,7 +82,7 @@ fn of_a_place_that_wanted_some_files_just_these_are_proved() {
     assert_eq!((proved.code, proved.said("out/0: all right: 1 file,")), (0, 1), "{proved:?}");
     spoil(&at("out/0/data/file1"));
     let proved = run_alone(folder.path(), "torrent verify r.json");
-    assert_eq!((proved.code, proved.said("1 of 1 file not right")), (4, 1), "{proved:?}");
+    assert_eq!((proved.code, proved.said("1 fault in 1 file:")), (4, 1), "{proved:?}");
 }
 
 #[test]

@@ -29,7 +29,7 @@ fn a_byte_that_is_wrong_is_told_with_its_piece_and_file() {
     spoil(&folder.path().join("tree/a large one"), 40_000);
     let told = told(folder.path());
     assert!(
-        told.contains("1 of 45 files and 4 symbolic links not right:\n  tree/a large one  1 of 19 pieces wrong"),
+        told.contains("1 fault in 45 files and 4 symbolic links:\n  tree/a large one  1 of 19 pieces wrong"),
         "{told}"
     );
     assert!(told.ends_with("pieces wrong: 3\n"), "{told}");

@@ -113,7 +113,7 @@ impl Findings {
     pub(super) fn tell(&self, wanted: &Manifest, manifest: &Manifest, pieces: usize) -> String {
         let mut lines = Vec::new();
         if !self.faults.is_empty() {
-            lines.push(format!("{} of {} not right:", self.faults.len(), entries_of(wanted)));
+            lines.push(format!("{} in {}:", counted(self.faults.len(), "fault"), entries_of(wanted)));
             let mut table = table([("path", Left), ("what", Left)]);
             for (entry, fault) in self.faults.iter().take(MOST_ROWS) {
                 table.add_row([format!("  {}", manifest.entries[*entry].path), fault.to_string()]);
@@ -186,7 +186,7 @@ mod tests {
         assert_eq!(
             told([None, None, None, None], [Right, Wrong, Wrong, Right, Wrong]),
             "\
-3 of 3 files not right:
+3 faults in 3 files:
   t/a  2 of 3 pieces wrong
   t/b  1 of 1 piece wrong
   t/c  1 of 2 pieces wrong
@@ -199,7 +199,7 @@ mod tests {
         assert_eq!(
             told([Some(Fault::Missing), None, None, None], [Unread, Unread, Unread, Right, Right]),
             "\
-2 of 3 files not right:
+2 faults in 3 files:
   t/a  missing
   t/b  not proved: piece 3 has bytes of a wrong file too
 3 of 5 pieces not there to be checked: 1-3"
@@ -211,7 +211,7 @@ mod tests {
         let fault = Fault::Length { found: 1, expected: 20 };
         assert_eq!(
             told([None, None, None, Some(fault)], [Right; 5]),
-            "1 of 3 files not right:\n  t/c  1 byte instead of 20"
+            "1 fault in 3 files:\n  t/c  1 byte instead of 20"
         );
     }
 

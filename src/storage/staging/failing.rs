@@ -1,6 +1,5 @@
 //! What went wrong on a disk, in the words of the driver.
 
-
 use crate::storage::StorageError;
 use crate::storage::source::SourceError;
 use crate::storage::target::TargetError;
