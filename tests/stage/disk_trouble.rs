@@ -75,7 +75,7 @@ fn a_target_that_is_read_only_is_told_by_name() {
     let Some(mounted) = Mounted::at(&folder.path().join("out/1"), "2M") else { return };
     mounted.remount("ro");
     let ended = stage(3, folder.path(), "data --to out/{rank}").run();
-    assert_refused(&ended, 6, &["out/1", "Read-only file system"]);
+    assert_refused(&ended, 6, &["out/1", "read-only filesystem", "every rank must be able"]);
     for rank in 0..3 {
         assert_only(&folder.path().join(format!("out/{rank}")), &[]);
     }
@@ -87,6 +87,6 @@ fn a_file_where_the_target_folder_belongs_is_told_by_name() {
     fs::create_dir(folder.path().join("out")).unwrap();
     fs::write(folder.path().join("out/1"), "mine").unwrap();
     let ended = stage(3, folder.path(), "data --to out/{rank}").run();
-    assert_refused(&ended, 6, &["out/1"]);
+    assert_refused(&ended, 6, &["out/1: there is a file in its way"]);
     assert_eq!(fs::read(folder.path().join("out/1")).unwrap(), b"mine");
 }
