@@ -80,7 +80,8 @@ fn assert_absent(folder: &Path) {
 fn killed_in_the_middle_the_next_run_goes_on() {
     // RELIABILITY row 24.
     let folder = large();
-    let job = stage(3, folder.path(), SLOWLY).start();
+    let own = tempfile::tempdir().unwrap();
+    let job = stage(3, folder.path(), SLOWLY).with_all_its_own_below(own.path()).start();
     until_a_quarter_is_written(folder.path(), 1);
     assert_absent(folder.path());
     job.signal("-KILL");

@@ -33,6 +33,12 @@ pub(crate) fn stage_by_shell<'a>(ranks: u32, folder: &'a Path, shell: &'static s
 }
 
 impl Stage<'_> {
+    /// Lets an Open MPI that is going to be killed, and so cannot clear anything away, make it here: files alone.
+    pub(crate) fn with_all_its_own_below(mut self, folder: &Path) -> Self {
+        self.command.env("TMPDIR", folder).env("OMPI_MCA_btl", "self,tcp");
+        self
+    }
+
     /// The others go on where a rank is killed; nothing with an MPI that cannot do so, which is said loudly.
     pub(crate) fn surviving(mut self) -> Option<Self> {
         if Launcher::get().kind != Kind::OpenMpi {
