@@ -85,9 +85,9 @@ impl Script {
 
     pub(crate) fn start(&self, line: &str) -> Running {
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/tema3-run");
-        // A shell cannot trap what was ignored when it began, as a hangup is under nohup.
+        // A shell cannot trap what was ignored when it began: a hangup under nohup, an interrupt behind `&`.
         let mut command = outside_of_any_job(Path::new("env"));
-        command.arg("--default-signal=HUP").arg(script);
+        command.arg("--default-signal").arg(script);
         OF_A_JOB.iter().for_each(|name| _ = command.env_remove(name));
         command.env_remove("MPIRUN").envs(self.launcher.iter().map(|launcher| ("MPIRUN", launcher)));
         command.env("REAL", Launcher::get().ranks(1).get_program());
