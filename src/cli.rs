@@ -1,5 +1,6 @@
 //! What may be typed.
 
+mod lines;
 mod number;
 mod per_rank;
 mod quantity;
@@ -13,6 +14,7 @@ use std::path::PathBuf;
 
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
+pub use lines::Lines;
 pub use number::NumberError;
 use number::number;
 pub use per_rank::{PerRank, PerRankError};
@@ -125,18 +127,9 @@ pub struct AssignmentArgs {
     /// End the run in good order, with exit code 5, after so long: 90s, 10m or 2h
     #[arg(long, help_heading = TRYING, value_name = "TIME", allow_negative_numbers = true)]
     pub time_limit: Option<Span>,
-    /// Bytes a second that a rank sends at most: 500K, or 2=1M,3=10M for ranks 2 and 3
-    #[arg(long, help_heading = TRYING, value_name = "RATE")]
-    #[arg(allow_negative_numbers = true, default_value_t, hide_default_value = true)]
-    pub limit_up: PerRank<Rate>,
-    /// Bytes a second that a rank receives at most
-    #[arg(long, help_heading = TRYING, value_name = "RATE")]
-    #[arg(allow_negative_numbers = true, default_value_t, hide_default_value = true)]
-    pub limit_down: PerRank<Rate>,
-    /// How much later messages to a rank arrive: 20ms, or 2=500us,3=1s for ranks 2 and 3
-    #[arg(long, help_heading = TRYING, value_name = "TIME")]
-    #[arg(allow_negative_numbers = true, default_value_t, hide_default_value = true)]
-    pub latency: PerRank<Span>,
+    /// How fast and how near ranks are to each other.
+    #[command(flatten)]
+    pub lines: Lines,
 }
 
 /// When to show a progress bar.
@@ -243,9 +236,9 @@ mod tests {
     #[test]
     fn limits_are_for_all_ranks_or_for_some() {
         let cli = parse("--limit-up 2=1K,5=3M --latency 20ms").unwrap();
-        assert_eq!(cli.assignment.limit_up.of(2), Some(&Rate(1000)));
-        assert_eq!(cli.assignment.limit_up.of(3), None);
-        assert_eq!(cli.assignment.latency.of(3), Some(&Span(std::time::Duration::from_millis(20))));
+        assert_eq!(cli.assignment.lines.limit_up.of(2), Some(&Rate(1000)));
+        assert_eq!(cli.assignment.lines.limit_up.of(3), None);
+        assert_eq!(cli.assignment.lines.latency.of(3), Some(&Span(std::time::Duration::from_millis(20))));
         assert!(parse("--limit-up fast").is_err());
     }
 

@@ -5,12 +5,10 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 
 use super::number::number;
-use super::{PerRank, PieceLength, ProgressWhen, Ranks, Rate, Size, Span};
+use super::{Lines, PerRank, PieceLength, ProgressWhen, Ranks, Rate, Size, Span, TELLING, TRYING};
 
 const WHO: &str = "Who reads, and who gets what";
 const HOW: &str = "How it is written";
-const TELLING: &str = "Files that tell of the run";
-const TRYING: &str = "To try things out";
 
 const EXAMPLES: &str = "\
 Examples:
@@ -95,18 +93,9 @@ pub struct StageArgs {
     #[arg(long, help_heading = TRYING, value_name = "RATE")]
     #[arg(allow_negative_numbers = true, default_value_t, hide_default_value = true)]
     pub limit_read: PerRank<Rate>,
-    /// Bytes a second that a rank sends at most
-    #[arg(long, help_heading = TRYING, value_name = "RATE")]
-    #[arg(allow_negative_numbers = true, default_value_t, hide_default_value = true)]
-    pub limit_up: PerRank<Rate>,
-    /// Bytes a second that a rank receives at most
-    #[arg(long, help_heading = TRYING, value_name = "RATE")]
-    #[arg(allow_negative_numbers = true, default_value_t, hide_default_value = true)]
-    pub limit_down: PerRank<Rate>,
-    /// How much later messages to a rank arrive: 20ms, or 2=500us,3=1s for ranks 2 and 3
-    #[arg(long, help_heading = TRYING, value_name = "TIME")]
-    #[arg(allow_negative_numbers = true, default_value_t, hide_default_value = true)]
-    pub latency: PerRank<Span>,
+    /// How fast and how near ranks are to each other.
+    #[command(flatten)]
+    pub lines: Lines,
 }
 
 /// What is durable at the end.

@@ -6,12 +6,11 @@ use super::catalog::{catalog, refusal};
 use super::ending::Ending;
 use super::naming::Naming;
 use super::outputs::{Asked, Outputs};
-use super::{Exit, Launch, complain, slow_lines};
+use super::{Exit, Launch, complain, job, slow_lines};
 use crate::assignment::{HashList, Input, Note, NoteError};
 use crate::cli::{AssignmentArgs, ProgressWhen};
-use crate::net::mpi::{self, Options, World};
+use crate::net::mpi::World;
 use crate::net::record::Recorded;
-use crate::net::shaping::Limits;
 use crate::protocol::{Catalog, Config, Incarnation, Member, Node, Outcome, Patience, Policy, Rank, Sameness, TRACKER};
 use crate::report::{Explain, Names, Observer, Observers, Progress, SummaryText};
 use crate::storage::Immediate;
@@ -22,43 +21,21 @@ const USAGE: &str = "usage: mpirun -np N ./tema3, with N >= 3 (./tema3 --help te
 
 /// Takes part in the swarm. Where MPI was begun this does not return: all ranks leave it, and the process, together.
 pub(super) fn run(args: &AssignmentArgs, launch: Launch) -> Exit {
-    if launch == Launch::Alone {
-        complain(format_args!("not started by mpirun; {USAGE}"));
-        return Exit::Usage;
-    }
-    let world = match mpi::init() {
+    let world = match job::enter(launch, USAGE) {
         Ok(world) => world,
-        Err(error) => {
-            if launch.speaks_for_all() {
-                complain(error);
-            }
-            return Exit::NoMpi;
-        }
+        Err(exit) => return exit,
     };
     if world.size() < FEWEST_RANKS {
-        if world.rank() == TRACKER {
-            let ranks = if world.size() == 1 { "1 rank" } else { "2 ranks" };
-            complain(format_args!("a swarm is a tracker and at least 2 clients, not {ranks}; {USAGE}"));
-        }
-        world.finalize(Exit::Usage.code());
+        let ranks = if world.size() == 1 { "1 rank" } else { "2 ranks" };
+        job::refuse(world, &format!("a swarm is a tracker and at least 2 clients, not {ranks}; {USAGE}"));
     }
-    let named = [
-        ("--limit-up", args.limit_up.highest()),
-        ("--limit-down", args.limit_down.highest()),
-        ("--latency", args.latency.highest()),
-    ];
-    if let Some(wrong) = slow_lines::unknown_rank(&named, world.size()) {
-        if world.rank() == TRACKER {
-            complain(wrong);
-        }
-        world.finalize(Exit::Usage.code());
+    if let Some(wrong) = slow_lines::unknown_rank(args.lines.highest(), world.size()) {
+        job::refuse(world, &wrong);
     }
     if world.rank() == TRACKER {
         warn_of_unread_input(args, world.size());
-        if slow_lines::are_too_slow(args) {
-            log::warn!("lines under 4 KB/s or over 300 ms are so slow that ranks may take each other for lost");
-        }
     }
+    job::warn_of_slow(&args.lines, &world);
     take_part(args, world)
 }
 
@@ -67,14 +44,6 @@ fn warn_of_unread_input(args: &AssignmentArgs, ranks: u32) {
     let name = Input::file_name(ranks);
     if args.input.join(&name).exists() {
         log::warn!("{name} is not read: there are only {ranks} ranks");
-    }
-}
-
-/// Lets all ranks leave together after a command line that was not understood, so that none is ended in mid-sentence.
-pub(super) fn leave_together(exit: Exit) -> Exit {
-    match mpi::init() {
-        Ok(world) => world.finalize(exit.code()),
-        Err(_) => exit,
     }
 }
 
@@ -97,7 +66,7 @@ fn take_part(args: &AssignmentArgs, mut world: World) -> ! {
     };
     let storage = Naming { storage, names };
     let mut depot = if args.resume.is_some() { Immediate::looking(storage) } else { Immediate::new(storage) };
-    let options = options(args, rank);
+    let options = job::options(&args.lines, args.time_limit, rank);
     let mut drive = |node: &mut dyn Node| world.drive(node, &mut depot, &mut observer, &options);
     let (driven, record_failure) = match record {
         None => (drive(&mut Member::new(config, catalog)), None),
@@ -174,15 +143,6 @@ fn asked(args: &AssignmentArgs) -> Asked<'_> {
         status: args.status.as_deref(),
         receipt: None,
     }
-}
-
-fn options(args: &AssignmentArgs, rank: Rank) -> Options {
-    let limits = Limits {
-        up: args.limit_up.of(rank.0).map(|rate| rate.0),
-        down: args.limit_down.of(rank.0).map(|rate| rate.0),
-        latency: args.latency.of(rank.0).map(|span| span.0).unwrap_or_default(),
-    };
-    Options { limits, time_limit: args.time_limit.map(|span| span.0), ..Options::default() }
 }
 
 /// Those who tell on the terminal what they see. Most of them do so where the run ends: on the tracker's rank, which a rank

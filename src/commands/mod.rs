@@ -2,14 +2,16 @@
 
 #[cfg(feature = "mpi")]
 mod assignment;
-#[cfg(not(feature = "mpi"))]
-#[path = "assignment_without_mpi.rs"]
-mod assignment;
 mod catalog;
 #[cfg(feature = "mpi")]
 mod ending;
 mod exit;
 mod generate;
+#[cfg(feature = "mpi")]
+mod job;
+#[cfg(not(feature = "mpi"))]
+#[path = "job_without_mpi.rs"]
+mod job;
 mod launch;
 mod log;
 #[cfg(feature = "mpi")]
@@ -23,9 +25,6 @@ mod replay;
 mod slow_lines;
 mod soak;
 #[cfg(feature = "mpi")]
-mod stage;
-#[cfg(not(feature = "mpi"))]
-#[path = "stage_without_mpi.rs"]
 mod stage;
 mod torrent;
 mod usage;
@@ -61,8 +60,12 @@ pub fn run(words: impl IntoIterator<Item = OsString>) -> ExitCode {
 
 fn run_command(cli: &Cli, launch: Launch) -> Exit {
     match &cli.command {
+        #[cfg(feature = "mpi")]
         None => assignment::run(&cli.assignment, launch),
+        #[cfg(feature = "mpi")]
         Some(Command::Stage(args)) => stage::run(args, launch),
+        #[cfg(not(feature = "mpi"))]
+        None | Some(Command::Stage(_)) => job::cannot_be(launch),
         // Under mpirun they need no company.
         Some(_) if !launch.speaks_for_all() => Exit::Ran(Outcome::Complete),
         Some(Command::Generate(args)) => generate::run(args),
@@ -83,6 +86,6 @@ fn explain(other: &clap::Error, words: &[OsString], launch: Launch) -> Exit {
     match (other.exit_code(), launch) {
         (0, _) => Exit::Ran(Outcome::Complete),
         (_, Launch::Alone) => Exit::Usage,
-        (_, Launch::Rank(_)) => assignment::leave_together(Exit::Usage),
+        (_, Launch::Rank(_)) => job::leave_together(Exit::Usage),
     }
 }

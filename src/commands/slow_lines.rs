@@ -2,22 +2,23 @@
 
 use std::time::Duration;
 
-use crate::cli::AssignmentArgs;
+use crate::cli::Lines;
 
 /// Slower than this, ranks may take each other for lost.
 const SLOWEST_RATE: u64 = 4_000;
 const LONGEST_LATENCY: Duration = Duration::from_millis(300);
 
 /// What is wrong where an option is for a rank that is not there, by the highest rank that each option names.
-pub(super) fn unknown_rank(named: &[(&str, Option<u32>)], ranks: u32) -> Option<String> {
-    let (option, rank) = named.iter().find_map(|(option, rank)| Some((option, rank.filter(|&rank| rank >= ranks)?)))?;
+pub(super) fn unknown_rank<'a>(named: impl IntoIterator<Item = (&'a str, Option<u32>)>, ranks: u32) -> Option<String> {
+    let mut named = named.into_iter();
+    let (option, rank) = named.find_map(|(option, rank)| Some((option, rank.filter(|&rank| rank >= ranks)?)))?;
     Some(format!("{option} is for rank {rank}, but the last of {ranks} ranks is {}", ranks - 1))
 }
 
 /// Whether lines are so slow that ranks may take each other for lost.
-pub(super) fn are_too_slow(args: &AssignmentArgs) -> bool {
-    args.limit_up.values().chain(args.limit_down.values()).any(|rate| rate.0 < SLOWEST_RATE)
-        || args.latency.values().any(|span| span.0 > LONGEST_LATENCY)
+pub(super) fn are_too_slow(lines: &Lines) -> bool {
+    lines.limit_up.values().chain(lines.limit_down.values()).any(|rate| rate.0 < SLOWEST_RATE)
+        || lines.latency.values().any(|span| span.0 > LONGEST_LATENCY)
 }
 
 #[cfg(test)]
@@ -27,23 +28,23 @@ mod tests {
     use super::*;
     use crate::cli::Cli;
 
-    fn args(line: &str) -> AssignmentArgs {
-        Cli::try_parse_from(line.split(' ')).unwrap().assignment
+    fn lines(line: &str) -> Lines {
+        Cli::try_parse_from(line.split(' ')).unwrap().assignment.lines
     }
 
     #[test]
     fn a_limit_for_a_rank_that_is_not_there_is_named() {
         let named = [("--limit-up", Some(2)), ("--limit-down", None), ("--latency", Some(9))];
-        let wrong = unknown_rank(&named, 4);
+        let wrong = unknown_rank(named, 4);
         assert_eq!(wrong.as_deref(), Some("--latency is for rank 9, but the last of 4 ranks is 3"));
-        assert_eq!(unknown_rank(&named, 10), None);
+        assert_eq!(unknown_rank(named, 10), None);
     }
 
     #[test]
     fn slow_is_under_4_kilobytes_a_second_or_over_300_milliseconds() {
         for slow in ["--limit-up 3999", "--limit-down 2=1K", "--latency 1=301ms"] {
-            assert!(are_too_slow(&args(&format!("tema3 {slow}"))), "{slow}");
+            assert!(are_too_slow(&lines(&format!("tema3 {slow}"))), "{slow}");
         }
-        assert!(!are_too_slow(&args("tema3 --limit-up 4K --limit-down 2=1M --latency 300ms")));
+        assert!(!are_too_slow(&lines("tema3 --limit-up 4K --limit-down 2=1M --latency 300ms")));
     }
 }

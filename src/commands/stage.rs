@@ -19,11 +19,10 @@ use super::catalog::refusal;
 use super::ending::Ending;
 use super::outputs::{Asked, Outputs};
 use super::wording::say;
-use super::{Exit, Launch, complain};
+use super::{Exit, Launch, complain, job};
 use crate::cli::{PickingOrder, ProgressWhen, StageArgs, SyncWhen};
 use crate::metainfo::{Manifest, Metainfo};
-use crate::net::mpi::{self, Options, World};
-use crate::net::shaping::Limits;
+use crate::net::mpi::{Options, World};
 use crate::protocol::{
     Catalog, Config, Incarnation, Member, Outcome, Patience, Picking, Policy, Prospects, Rank, TRACKER,
 };
@@ -36,28 +35,15 @@ const USAGE: &str = "usage: mpirun -np N ./tema3 stage SRC... --to DIR (./tema3 
 
 /// Takes part in the staging. Where MPI was begun this does not return: all ranks leave it, and the process, together.
 pub(super) fn run(args: &StageArgs, launch: Launch) -> Exit {
-    if launch == Launch::Alone {
-        complain(format_args!("not started by mpirun; {USAGE}"));
-        return Exit::Usage;
-    }
-    let world = match mpi::init() {
+    let world = match job::enter(launch, USAGE) {
         Ok(world) => world,
-        Err(error) => {
-            if launch.speaks_for_all() {
-                complain(error);
-            }
-            return Exit::NoMpi;
-        }
+        Err(exit) => return exit,
     };
     let wishes = match wishes(args, world.size()) {
         Ok(wishes) => wishes,
-        Err(wrong) => {
-            if world.rank() == TRACKER {
-                complain(format_args!("{wrong}; ./tema3 stage --help tells more"));
-            }
-            world.finalize(Exit::Usage.code());
-        }
+        Err(wrong) => job::refuse(world, &format!("{wrong}; ./tema3 stage --help tells more")),
     };
+    job::warn_of_slow(&args.lines, &world);
     take_part(args, wishes, world)
 }
 
@@ -332,13 +318,8 @@ fn policy(args: &StageArgs) -> Policy {
 }
 
 fn options(args: &StageArgs, rank: Rank) -> Options {
-    let limits = Limits {
-        up: args.limit_up.of(rank.0).map(|rate| rate.0),
-        down: args.limit_down.of(rank.0).map(|rate| rate.0),
-        latency: args.latency.of(rank.0).map(|span| span.0).unwrap_or_default(),
-    };
     let memory = usize::try_from(args.mem.0 / 2).unwrap_or(usize::MAX);
-    Options { limits, time_limit: args.time_limit.map(|span| span.0), memory, ..Options::default() }
+    Options { memory, ..job::options(&args.lines, args.time_limit, rank) }
 }
 
 /// Those who tell on the terminal what they see.
@@ -374,8 +355,8 @@ fn goals(legend: &Legend) -> impl Fn() -> Option<Vec<Goal>> + 'static {
 /// What was staged, for the totals.
 fn staged(args: &StageArgs, legend: &Legend, size: u32) -> impl Fn() -> Staged + 'static {
     let line = |rank: u32| Line {
-        up: args.limit_up.of(rank).map(|rate| rate.0),
-        down: args.limit_down.of(rank).map(|rate| rate.0),
+        up: args.lines.limit_up.of(rank).map(|rate| rate.0),
+        down: args.lines.limit_down.of(rank).map(|rate| rate.0),
         read: args.limit_read.of(rank).map(|rate| rate.0),
     };
     let lines: BTreeMap<Rank, Line> = (0..size).map(|rank| (Rank(rank), line(rank))).collect();

@@ -22,13 +22,8 @@ pub(super) fn wishes(args: &StageArgs, ranks: u32) -> Result<Wanted, String> {
     if let Some(wrong) = args.wanters.iter().chain(&args.from_ranks).find(|list| list.highest() >= ranks) {
         return Err(format!("there is no rank {}: the job has {ranks}, from 0 on", wrong.highest()));
     }
-    let limits = [
-        ("--limit-read", args.limit_read.highest()),
-        ("--limit-up", args.limit_up.highest()),
-        ("--limit-down", args.limit_down.highest()),
-        ("--latency", args.latency.highest()),
-    ];
-    if let Some(wrong) = unknown_rank(&limits, ranks) {
+    let read = ("--limit-read", args.limit_read.highest());
+    if let Some(wrong) = unknown_rank(args.lines.highest().into_iter().chain([read]), ranks) {
         return Err(wrong);
     }
     let pattern = |text: &String| Pattern::new(text).map_err(|error| format!("--want: {error}"));

@@ -1,0 +1,16 @@
+//! Commands that need a job, in a build without MPI: they say so.
+
+use super::{Exit, Launch, complain};
+
+/// Says what is missing.
+pub(super) fn cannot_be(launch: Launch) -> Exit {
+    if launch.speaks_for_all() {
+        complain("this build has no MPI, which the assignment and stage need; make one that has it with 'make build'");
+    }
+    Exit::NoMpi
+}
+
+/// There is nothing that ranks would share.
+pub(super) fn leave_together(exit: Exit) -> Exit {
+    exit
+}
