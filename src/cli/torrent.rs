@@ -41,7 +41,7 @@ pub struct CreateArgs {
     /// Where to write the .torrent [default: NAME.torrent here, where PATH is called NAME]
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
-    /// Length of a piece, a power of two: 256K or 4M [default: what gives at most 2,000 pieces, from 16K to 16M]
+    /// Length of a piece, a power of two: 256K or 4M [default: what gives at most 2,048 pieces, from 16K to 16M]
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub piece_length: Option<PieceLength>,
     /// URL of a tracker; may be given several times. This program needs none

@@ -8,7 +8,7 @@ use super::{Entry, Extent, Manifest, ManifestError, Node, TreePath};
 /// The piece lengths that are chosen from, as powers of two: 16 KiB to 16 MiB.
 const CHOICES: std::ops::RangeInclusive<u32> = 14..=24;
 /// As few pieces as this, where the longest choice allows it: their hashes stay small, and there are enough to share out.
-const FEW_PIECES: u64 = 2000;
+const FEW_PIECES: u64 = 2048;
 /// Of small files in a row, one begins a piece about every so many pieces.
 const RUN: u64 = 6;
 
@@ -230,9 +230,9 @@ mod tests {
             (u64::from(manifest.piece_length) / KIB, manifest.piece_map().pieces())
         };
         assert_eq!(chosen(&[]), (16, 0));
-        assert_eq!(chosen(&[file("f", 2000 * 16 * KIB)]), (16, 2000));
-        assert_eq!(chosen(&[file("f", 2000 * 16 * KIB + 1)]), (32, 1001));
-        assert_eq!(chosen(&[file("f", 1 << 30)]), (1024, 1024));
+        assert_eq!(chosen(&[file("f", 2048 * 16 * KIB)]), (16, 2048));
+        assert_eq!(chosen(&[file("f", 2048 * 16 * KIB + 1)]), (32, 1025));
+        assert_eq!(chosen(&[file("f", 1 << 30)]), (512, 2048));
         assert_eq!(chosen(&[file("f", 1 << 45)]), (16 * 1024, 1 << 21));
         // 1500 files of a piece and a byte each take two pieces.
         let files: Vec<_> = (0..1500).map(|n| file(&format!("t/{n}"), 16 * KIB + 1)).collect();
