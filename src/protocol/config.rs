@@ -150,12 +150,14 @@ impl Policy {
         }
     }
 
-    /// For real files, which every rank may want: large pieces, each from the seeds once, the same content once.
+    /// For real files, which every rank may want: large pieces, each from the seeds once, the same content once. While some of
+    /// what came is hashed, as much again is to be under way.
     #[must_use]
     pub fn stage() -> Self {
         Self {
             announcing: Announcing::Sparingly(Duration::from_millis(100)),
             window_pieces: 64,
+            window_bytes: 8 << 20,
             preference: Preference::Takers,
             office: Office::Beside,
             sameness: Sameness::Copied,

@@ -9,15 +9,15 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc::{self, Sender};
 use std::thread;
 
-use sha1::{Digest, Sha1};
-
+use super::piece_hasher::PieceHasher;
 use crate::metainfo::{Bitfield, PieceIndex, PieceMap, Span};
 
-/// How much a thread reads at once: it stays in the processor's cache until it is hashed.
+/// How much a thread reads of a piece at once: that of several pieces stays in the processor's caches until it is hashed.
 const READ: usize = 256 << 10;
-/// About how much a thread takes on at once: long enough to be read in one go, short enough that all end together.
+/// About how much a thread takes on at once: long enough to be read in one go.
 const STINT: u32 = 4 << 20;
-static ZEROS: [u8; 4096] = [0; 4096];
+/// Into so many stints a thread's part is cut at least, where several pieces make one: short enough that all end together.
+const STINTS: u32 = 4;
 
 /// The SHA-1 of a piece.
 pub type PieceDigest = [u8; 20];
@@ -47,10 +47,13 @@ pub fn hash_pieces<O>(
     let (done, hashed) = mpsc::channel();
     let next = AtomicU32::new(0);
     let (next, open) = (&next, &open);
+    let fair = pieces.pieces() / (threads.get() as u32).saturating_mul(STINTS);
+    let stint = fair.min(PieceHasher::together() as u32).max(STINT / map.piece_length()).max(1);
     thread::scope(|scope| {
         for _ in 0..threads.get() {
             let done = done.clone();
-            scope.spawn(move || Hasher { map, open, opened: None, buffer: vec![0; READ] }.work(pieces, next, &done));
+            let mut reader = Reader { map, open, opened: None, parts: Vec::new() };
+            scope.spawn(move || reader.work(pieces, stint, next, &done));
         }
         drop(done);
         // Where nobody listens any more, the threads end after the piece at hand.
@@ -61,64 +64,92 @@ pub fn hash_pieces<O>(
 type Done = (PieceIndex, Result<PieceDigest, UnreadPiece>);
 
 /// A thread's part.
-struct Hasher<'a, O> {
+struct Reader<'a, O> {
     map: &'a PieceMap,
     open: &'a O,
     /// The file that was read last: its next piece is likely the next.
     opened: Option<(usize, File)>,
-    buffer: Vec<u8>,
+    /// What was read of each of the pieces that are hashed together.
+    parts: Vec<Vec<u8>>,
 }
 
-impl<O: Fn(usize) -> io::Result<File>> Hasher<'_, O> {
+/// A piece that is being read.
+struct Reading {
+    hasher: PieceHasher,
+    /// What is still to be read, the next last.
+    spans: Vec<Span>,
+    unread: Option<UnreadPiece>,
+}
+
+impl<O: Fn(usize) -> io::Result<File>> Reader<'_, O> {
     /// Takes stint after stint, from `next` on, until all pieces are taken or nobody listens.
-    fn work(&mut self, pieces: &Bitfield, next: &AtomicU32, done: &Sender<Done>) {
-        let stint = (STINT / self.map.piece_length()).max(1);
+    fn work(&mut self, pieces: &Bitfield, stint: u32, next: &AtomicU32, done: &Sender<Done>) {
         let take = |from: u32| (from < pieces.pieces()).then(|| from.saturating_add(stint));
         while let Ok(first) = next.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take) {
             let stint = first..first.saturating_add(stint).min(pieces.pieces());
-            for piece in stint.map(PieceIndex).filter(|&piece| pieces.contains(piece)) {
-                if done.send((piece, self.hash(piece))).is_err() {
+            let asked: Vec<PieceIndex> = stint.map(PieceIndex).filter(|&piece| pieces.contains(piece)).collect();
+            for some in asked.chunks(PieceHasher::together()) {
+                if self.hash(some).into_iter().try_for_each(|result| done.send(result)).is_err() {
                     return;
                 }
             }
         }
     }
 
-    fn hash(&mut self, piece: PieceIndex) -> Result<PieceDigest, UnreadPiece> {
-        let mut sha1 = Sha1::new();
-        let mut place = 0;
-        for span in self.map.spans(piece) {
-            hash_zeros(&mut sha1, span.place - place);
-            self.hash_span(&mut sha1, span).map_err(|error| UnreadPiece { entry: span.entry, error })?;
-            place = span.place + span.length;
+    /// Reads pieces part by part, in step, and hashes what was read of all at once.
+    fn hash(&mut self, pieces: &[PieceIndex]) -> Vec<Done> {
+        let mut parts = std::mem::take(&mut self.parts);
+        parts.resize_with(pieces.len().max(parts.len()), || vec![0; READ]);
+        let mut readings: Vec<Reading> = pieces.iter().map(|&piece| Reading::new(self.map, piece)).collect();
+        loop {
+            let mut read = Vec::new();
+            for (reading, part) in readings.iter_mut().zip(&mut parts) {
+                let length = self.read(reading, part);
+                read.push((&mut reading.hasher, &part[..length]));
+            }
+            if read.iter().all(|(_, part)| part.is_empty()) {
+                break;
+            }
+            PieceHasher::add_to_all(&mut read);
         }
-        hash_zeros(&mut sha1, self.map.length(piece) - place);
-        Ok(sha1.finalize().into())
+        self.parts = parts;
+        let result = |reading: Reading| reading.unread.map_or_else(|| Ok(reading.hasher.finish()), Err);
+        pieces.iter().copied().zip(readings.into_iter().map(result)).collect()
     }
 
-    fn hash_span(&mut self, sha1: &mut Sha1, span: Span) -> io::Result<()> {
+    /// Fills a part with what comes next of a piece; how much that is.
+    fn read(&mut self, reading: &mut Reading, part: &mut [u8]) -> usize {
+        let mut read = 0;
+        while let Some(span) = reading.spans.last_mut().filter(|_| read < part.len()) {
+            let length = (part.len() - read).min(span.length as usize);
+            if let Err(error) = self.read_span(span, &mut part[read..read + length]) {
+                reading.unread = Some(UnreadPiece { entry: span.entry, error });
+                reading.spans.clear();
+                return 0;
+            }
+            (span.offset, span.length) = (span.offset + length as u64, span.length - length as u32);
+            if span.length == 0 {
+                reading.spans.pop();
+            }
+            read += length;
+        }
+        read
+    }
+
+    fn read_span(&mut self, span: &Span, into: &mut [u8]) -> io::Result<()> {
         let file = match &mut self.opened {
             Some((entry, file)) if *entry == span.entry => file,
             opened => &mut opened.insert((span.entry, (self.open)(span.entry)?)).1,
         };
-        let (mut offset, end) = (span.offset, span.offset + u64::from(span.length));
-        while offset < end {
-            let length = self.buffer.len().min((end - offset) as usize);
-            file.read_exact_at(&mut self.buffer[..length], offset)?;
-            sha1.update(&self.buffer[..length]);
-            offset += length as u64;
-        }
-        Ok(())
+        file.read_exact_at(into, span.offset)
     }
 }
 
-/// Adds so many zeros, as pads have them.
-pub(super) fn hash_zeros(sha1: &mut Sha1, count: u32) {
-    let mut left = count as usize;
-    while left > 0 {
-        let length = left.min(ZEROS.len());
-        sha1.update(&ZEROS[..length]);
-        left -= length;
+impl Reading {
+    fn new(map: &PieceMap, piece: PieceIndex) -> Self {
+        let mut spans: Vec<Span> = map.spans(piece).collect();
+        spans.reverse();
+        Self { hasher: PieceHasher::new(map, piece), spans, unread: None }
     }
 }
 
@@ -127,6 +158,7 @@ mod tests {
     use std::fs;
     use std::sync::atomic::AtomicUsize;
 
+    use sha1::{Digest, Sha1};
     use tempfile::TempDir;
 
     use super::*;

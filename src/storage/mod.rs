@@ -6,6 +6,8 @@ mod immediate;
 mod model;
 mod piece_hasher;
 mod plain_file;
+mod sha1_lanes;
+mod sha1_stream;
 pub mod source;
 pub mod staging;
 pub mod target;

@@ -72,6 +72,12 @@ impl PieceCache {
         Self { state: Mutex::new(state), changed: Condvar::new(), length, most: (budget / length).max(2) }
     }
 
+    /// How many pieces have room at once.
+    #[must_use]
+    pub fn buffers(&self) -> usize {
+        self.most
+    }
+
     /// Looks for a piece. Where another thread is just reading it, this waits for that; where there is no room for it, this
     /// waits so long at most.
     pub fn find(&self, piece: PieceIndex, keep: Keep, patience: Duration) -> Lookup<'_> {

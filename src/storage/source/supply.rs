@@ -3,12 +3,10 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use sha1::{Digest, Sha1};
-
 use super::{Held, Keep, Lookup, PieceCache, Source, SourceError, Vacancy};
-use crate::metainfo::{PieceIndex, PieceMap};
+use crate::metainfo::PieceIndex;
 use crate::storage::PieceDigest;
-use crate::storage::hashing::hash_zeros;
+use crate::storage::piece_hasher::PieceHasher;
 
 /// Reads pieces for those who hash and those who send them, and keeps what is still to be sent or asked for again. Threads
 /// share one; each does its own reading, hashing and waiting.
@@ -29,9 +27,6 @@ pub struct BlockCounts {
     pub misses: u64,
 }
 
-/// How much is read before it is hashed: little enough to be still in the processor's own cache then.
-const STEP: usize = 1 << 18;
-
 impl Supply {
     /// What this source has, with so many bytes of memory for what was read.
     #[must_use]
@@ -48,21 +43,41 @@ impl Supply {
         &self.source
     }
 
-    /// Reads a piece, tells the SHA-1 of its content and pads, and keeps the content. None where there was no room for it so
-    /// long: then nothing was read, and it is to be asked for again.
+    /// Reads pieces, tells the SHA-1 of the content and pads of each, and keeps the content. None where there was no room for
+    /// it: then nothing was read, and it is to be asked for again.
     ///
     /// # Errors
     /// Where a file changed or cannot be read.
-    pub fn hash(&self, piece: PieceIndex, keep: Keep, patience: Duration) -> Result<Option<PieceDigest>, SourceError> {
-        let mut digest = Hasher::default();
-        if self.source.map().content_length(piece) > 0 {
-            match self.cache.find(piece, keep, patience) {
-                Lookup::Held(held) => digest.add_all(self.source.map(), piece, &held),
-                Lookup::Vacant(vacancy) => drop(self.read_into(vacancy, piece, |place, part| digest.add(place, part))?),
-                Lookup::Full => return Ok(None),
-            }
+    pub fn hash(&self, pieces: &[PieceIndex], keep: Keep) -> Result<Vec<Option<PieceDigest>>, SourceError> {
+        let map = self.source.map();
+        let mut read = Vec::with_capacity(pieces.len());
+        for &piece in pieces {
+            read.push(self.have(piece, keep)?);
         }
-        Ok(Some(digest.finish(self.source.map().length(piece))))
+        let hasher = |(&piece, read): (_, &Option<_>)| read.as_ref().map(|_| PieceHasher::new(map, piece));
+        let mut hashers: Vec<Option<PieceHasher>> = pieces.iter().zip(&read).map(hasher).collect();
+        let content =
+            hashers.iter_mut().flatten().zip(read.iter().flatten().map(|held| held.as_deref().unwrap_or(&[])));
+        PieceHasher::add_to_all(&mut content.collect::<Vec<_>>());
+        Ok(hashers.into_iter().map(|hasher| hasher.map(PieceHasher::finish)).collect())
+    }
+
+    /// How many pieces are best hashed at once, so that they cost little and leave room for what is asked for.
+    #[must_use]
+    pub fn together(&self) -> usize {
+        PieceHasher::together().min(self.cache.buffers() / 4).max(1)
+    }
+
+    /// The content of a piece, read if need be: none where the piece has none. None of that where there was no room.
+    fn have(&self, piece: PieceIndex, keep: Keep) -> Result<Option<Option<Held<'_>>>, SourceError> {
+        if self.source.map().content_length(piece) == 0 {
+            return Ok(Some(None));
+        }
+        match self.cache.find(piece, keep, Duration::ZERO) {
+            Lookup::Held(held) => Ok(Some(Some(held))),
+            Lookup::Vacant(vacancy) => Ok(Some(Some(self.read_into(vacancy, piece)?))),
+            Lookup::Full => Ok(None),
+        }
     }
 
     /// Fills `into` with what begins at `offset` in the content of a piece. What is not in memory is read, and with it the
@@ -82,7 +97,7 @@ impl Supply {
         count.fetch_add(1, Ordering::Relaxed);
         let held = match found {
             Lookup::Held(held) => held,
-            Lookup::Vacant(vacancy) => self.read_into(vacancy, piece, |_, _| {})?,
+            Lookup::Vacant(vacancy) => self.read_into(vacancy, piece)?,
             Lookup::Full => return self.source.read_block(piece, offset, into),
         };
         let start = offset as usize;
@@ -112,63 +127,16 @@ impl Supply {
         self.cache.bytes()
     }
 
-    /// Reads a piece into the room for it, and shows each part with its place in the piece while it is hot.
-    fn read_into<'a>(
-        &self,
-        mut vacancy: Vacancy<'a>,
-        piece: PieceIndex,
-        mut show: impl FnMut(u32, &[u8]),
-    ) -> Result<Held<'a>, SourceError> {
+    /// Reads a piece into the room for it.
+    fn read_into<'a>(&self, mut vacancy: Vacancy<'a>, piece: PieceIndex) -> Result<Held<'a>, SourceError> {
         self.source.fetch_ahead(piece)?;
         let mut read = 0;
         for span in self.source.map().spans(piece) {
             let room = &mut vacancy.room()[read..read + span.length as usize];
-            let mut done = 0;
-            for part in room.chunks_mut(STEP) {
-                self.source.read_part(span.entry, span.offset + done, part)?;
-                show(span.place + done as u32, part);
-                done += part.len() as u64;
-            }
+            self.source.read_part(span.entry, span.offset, room)?;
             read += span.length as usize;
         }
         Ok(vacancy.fill(read))
-    }
-}
-
-/// The hash of a piece in the making: of its content, and of zeros wherever there is none.
-#[derive(Default)]
-struct Hasher {
-    sha1: Sha1,
-    /// How much of the piece is hashed.
-    at: u32,
-}
-
-impl Hasher {
-    /// Adds content at its place.
-    fn add(&mut self, place: u32, content: &[u8]) {
-        self.skip_to(place);
-        self.sha1.update(content);
-        self.at += content.len() as u32;
-    }
-
-    /// Adds the whole content of a piece.
-    fn add_all(&mut self, map: &PieceMap, piece: PieceIndex, content: &[u8]) {
-        let mut rest = content;
-        for span in map.spans(piece) {
-            let (part, later) = rest.split_at(span.length as usize);
-            self.add(span.place, part);
-            rest = later;
-        }
-    }
-
-    fn finish(mut self, length: u32) -> PieceDigest {
-        self.skip_to(length);
-        self.sha1.finalize().into()
-    }
-
-    fn skip_to(&mut self, place: u32) {
-        hash_zeros(&mut self.sha1, place - self.at);
-        self.at = place;
     }
 }
 
@@ -178,6 +146,7 @@ mod tests {
     use std::sync::Arc;
     use std::thread;
 
+    use sha1::{Digest, Sha1};
     use tempfile::TempDir;
 
     use super::*;
@@ -209,7 +178,7 @@ mod tests {
     }
 
     fn hash(supply: &Supply, piece: u32) -> Option<PieceDigest> {
-        supply.hash(PieceIndex(piece), Keep::UntilSent, Duration::ZERO).unwrap()
+        supply.hash(&[PieceIndex(piece)], Keep::UntilSent).unwrap()[0]
     }
 
     fn block(supply: &Supply, piece: u32, offset: u32, length: usize) -> Vec<u8> {
@@ -242,12 +211,18 @@ mod tests {
     }
 
     #[test]
-    fn a_long_piece_is_hashed_part_by_part() {
-        let length = 5 * STEP / 2;
-        let (_folder, supply) = supply(1 << 20, &[7, length as i64], 1 << 20);
-        let content = content(length);
-        assert_eq!(hash(&supply, 0), sha1(&[&content[..7], &content]));
-        assert_eq!(block(&supply, 0, 7 + STEP as u32, 9), content[STEP..STEP + 9]);
+    fn pieces_that_are_hashed_together_have_their_own_hashes_as_far_as_there_is_room() {
+        let (_folder, supply) = supply(100, &[950], 800);
+        let content = content(950);
+        let pieces: Vec<PieceIndex> = (0..10).map(PieceIndex).collect();
+        let hashed = supply.hash(&pieces, Keep::UntilSent).unwrap();
+        for (number, digest) in hashed.iter().enumerate().take(6) {
+            assert_eq!(*digest, sha1(&[&content[number * 100..][..100]]));
+        }
+        assert_eq!(hashed[6..], [None; 4], "three quarters of the room are for what is read ahead");
+        (0..6).for_each(|piece| supply.sent(PieceIndex(piece)));
+        assert_eq!(supply.hash(&pieces[9..], Keep::UntilSent).unwrap(), [sha1(&[&content[900..]])]);
+        assert_eq!(supply.source().bytes_read(), 650);
     }
 
     #[test]
@@ -308,7 +283,7 @@ mod tests {
         supply.sent(PieceIndex(1));
         fs::write(folder.path().join("file 1"), "longer than it was").unwrap();
         for piece in [2, 2] {
-            let refused = supply.hash(PieceIndex(piece), Keep::UntilSent, Duration::ZERO);
+            let refused = supply.hash(&[PieceIndex(piece)], Keep::UntilSent);
             assert!(matches!(refused, Err(SourceError::Changed { .. })), "{refused:?}");
         }
         assert!(supply.read_block(PieceIndex(2), 0, &mut [0; 4]).is_err());

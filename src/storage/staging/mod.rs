@@ -6,6 +6,7 @@
 //! there (their [`Card`]s); one rank of each view lists what it can read; all get the listings, as torrents of their own, and
 //! make the same `plan::Plan` of them; then origins offer portions of the tree and everybody takes what they want.
 
+mod arrivals;
 mod arriving;
 mod card;
 mod failing;
@@ -20,12 +21,13 @@ mod origin;
 mod place;
 mod plan;
 mod portions;
+mod taking;
 mod task;
 mod workers;
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 pub use card::Card;
 pub use forerunner::piece_length_at;
@@ -33,7 +35,7 @@ pub use legend::Legend;
 pub use marker::Marker;
 pub use order::{Known, Order, Purpose, Wishes};
 
-use self::arriving::Arrivals;
+use self::arrivals::Arrivals;
 use self::card::Assembly;
 use self::listings::{Listings, Sheet};
 use self::origin::Origin;
@@ -136,10 +138,10 @@ impl Staging {
                 self.room_again();
                 self.words.push_back(Word::Read { block, buffer, result });
             }
-            Done::Written { passage, buffer, step } => self.written(passage, buffer, step),
+            Done::Written(taken) => self.written(taken),
             Done::Listed(listed) => self.listed(listed),
             Done::Planned(planned) => self.planned(planned),
-            Done::Hashed { piece, result } => self.hashed(piece, result),
+            Done::Hashed { results, took } => self.hashed(results, took),
             Done::Opened(opened) => self.opened(opened),
             Done::Examined { torrent, piece, result } => self.examined(torrent, piece, result),
             Done::StockListed(jobs) => self.stock_listed(jobs),
@@ -235,6 +237,8 @@ impl Depot for Staging {
 
     fn settle(&mut self) {
         self.settled = true;
+        self.arrivals.hurry(Instant::now());
+        self.take_arrivals();
         self.suspend();
     }
 
@@ -253,6 +257,7 @@ impl Depot for Staging {
     }
 
     fn next(&mut self) -> Option<Word> {
+        self.take_arrivals();
         loop {
             if let Some(word) = self.words.pop_front() {
                 return Some(word);
@@ -266,7 +271,7 @@ impl Depot for Staging {
     }
 
     fn is_busy(&self) -> bool {
-        !self.words.is_empty() || self.workers.is_busy()
+        !self.words.is_empty() || self.workers.is_busy() || !self.arrivals.is_idle()
     }
 
     fn usage(&self) -> Usage {
@@ -280,7 +285,8 @@ impl Depot for Staging {
 
     fn wait(&mut self, at_most: Duration) {
         if self.words.is_empty() {
-            self.workers.wait(at_most);
+            let due = self.arrivals.due_in(Instant::now());
+            self.workers.wait(due.map_or(at_most, |due| due.min(at_most)));
         }
     }
 }

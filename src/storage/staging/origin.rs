@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::place::with_scratch;
 use super::portions::{name_of, number_of};
-use super::task::{Done, HashError};
+use super::task::{Done, HashError, HashedPiece};
 use super::{Purpose, Staging, Urgency};
 use crate::metainfo::{Layout, PieceHashes, PieceIndex};
 use crate::storage::PieceDigest;
@@ -22,8 +22,11 @@ pub(super) struct Origin {
     queue: VecDeque<usize>,
     /// Pieces of the portions that were begun, still to be hashed.
     pieces: VecDeque<PieceIndex>,
-    /// How many are being hashed.
+    /// How many jobs hash some.
     at_work: usize,
+    /// How many pieces the next job hashes together: few where reading them takes long, for what a job has begun to read it
+    /// reads to the end, and others wait for the first of it.
+    together: usize,
     /// By portion that was begun: how many of its pieces are not hashed, or not in this rank's own target.
     left: BTreeMap<usize, usize>,
     offered: BTreeSet<usize>,
@@ -38,8 +41,11 @@ pub(super) struct Origin {
 }
 
 impl Origin {
-    /// Pieces that are given to a worker at once, so that it has the next when it is done.
+    /// Jobs that are given to a worker at once, so that it has the next when it is done.
     const AHEAD: usize = 2;
+    /// A job that took no longer may have more the next time, one that took longer than that less.
+    const BRIEF: Duration = Duration::from_millis(10);
+    const LONG: Duration = Duration::from_millis(40);
     /// How long to wait for somebody to ask for what was read, before it is let go.
     const PATIENCE: Duration = Duration::from_millis(300);
 
@@ -69,6 +75,7 @@ impl Staging {
             queue: VecDeque::new(),
             pieces: VecDeque::new(),
             at_work: 0,
+            together: 1,
             left: BTreeMap::new(),
             offered: BTreeSet::new(),
             unplaced: BTreeSet::new(),
@@ -125,7 +132,7 @@ impl Staging {
         let most = self.workers.threads() * Origin::AHEAD;
         let mut any = false;
         while origin.at_work < most {
-            let Some(piece) = origin.pieces.pop_front() else {
+            if origin.pieces.is_empty() {
                 let Some(portion) = origin.queue.pop_front() else { break };
                 let pieces = plan.portions.get(portion).map(|portion| portion.pieces.clone()).unwrap_or_default();
                 origin.left.insert(portion, pieces.len());
@@ -137,21 +144,40 @@ impl Staging {
                     self.portion_hashed(portion);
                     return true;
                 }
-                continue;
-            };
+            }
+            let together = origin.together.min(origin.pieces.len());
+            let pieces = origin.pieces.drain(..together).collect();
             origin.at_work += 1;
             any = true;
             let job =
-                Hash { plan: Arc::clone(&plan), supply: Arc::clone(&origin.supply), target: target.clone(), piece };
+                Hash { plan: Arc::clone(&plan), supply: Arc::clone(&origin.supply), target: target.clone(), pieces };
             let known = self.order.known.is_some();
-            self.workers.submit(Urgency::Idle, move || Done::Hashed { piece, result: job.run(known) });
+            self.workers.submit(Urgency::Idle, move || {
+                let begun = Instant::now();
+                let results = job.run(known);
+                Done::Hashed { results, took: begun.elapsed() }
+            });
         }
         any
     }
 
-    pub(super) fn hashed(&mut self, piece: PieceIndex, result: Result<Option<PieceDigest>, HashError>) {
+    pub(super) fn hashed(&mut self, results: Vec<HashedPiece>, took: Duration) {
+        if let Some(origin) = &mut self.origin {
+            origin.at_work -= 1;
+            origin.together = match took {
+                brief if brief <= Origin::BRIEF => {
+                    (results.len() * 2).min(origin.supply.together()).max(origin.together)
+                }
+                long if long > Origin::LONG => (origin.together / 2).max(1),
+                _ => origin.together,
+            };
+        }
+        // Those for which there was no room go back to the front, in order.
+        results.into_iter().rev().for_each(|(piece, result)| self.piece_hashed(piece, result));
+    }
+
+    fn piece_hashed(&mut self, piece: PieceIndex, result: Result<Option<PieceDigest>, HashError>) {
         let (Some(plan), Some(origin)) = (self.plan.clone(), &mut self.origin) else { return };
-        origin.at_work -= 1;
         let (portion, _) = plan.portions.place_of(piece);
         match result {
             Ok(Some(digest)) => {
@@ -303,32 +329,46 @@ impl Staging {
     }
 }
 
-/// A piece that is to be hashed, and put into this rank's own target where it has one.
+/// Pieces that are to be hashed, and put into this rank's own target where it has one.
 struct Hash {
     plan: Arc<super::Plan>,
     supply: Arc<Supply>,
     target: Option<Arc<Target>>,
-    piece: PieceIndex,
+    pieces: Vec<PieceIndex>,
 }
 
 impl Hash {
-    fn run(self, known: bool) -> Result<Option<PieceDigest>, HashError> {
-        let Self { plan, supply, target, piece } = self;
-        let wanted = target.filter(|target| target.wanted_pieces().contains(piece));
+    fn run(self, known: bool) -> Vec<HashedPiece> {
+        let wanted =
+            |piece: &PieceIndex| self.target.as_ref().is_some_and(|target| target.wanted_pieces().contains(*piece));
         // What rests in the own target is sent from there.
-        let keep = if wanted.is_some() { Keep::WhileRoom } else { Keep::UntilSent };
-        let Some(digest) = supply.hash(piece, keep, Duration::ZERO).map_err(HashError::Source)? else {
-            return Ok(None);
-        };
-        if known && plan.digests[piece.as_usize()].get() != Some(&digest) {
+        let (own, others): (Vec<PieceIndex>, Vec<PieceIndex>) = self.pieces.iter().partition(|piece| wanted(piece));
+        let mut results = Vec::with_capacity(self.pieces.len());
+        for (pieces, keep) in [(own, Keep::WhileRoom), (others, Keep::UntilSent)] {
+            match self.supply.hash(&pieces, keep) {
+                Ok(digests) => results.extend(pieces.into_iter().zip(digests).map(|(piece, digest)| {
+                    (piece, digest.map(|digest| self.settle(piece, digest, known)).transpose())
+                })),
+                // It ends the run, whichever of them it was.
+                Err(error) => results.extend(pieces.first().map(|&piece| (piece, Err(HashError::Source(error))))),
+            }
+        }
+        results
+    }
+
+    /// Holds a hash against the one that is known, and puts the piece where it is wanted.
+    fn settle(&self, piece: PieceIndex, digest: PieceDigest, known: bool) -> Result<PieceDigest, HashError> {
+        let told = self.plan.digests[piece.as_usize()].get();
+        if known && told != Some(&digest) {
             return Err(HashError::Differs);
         }
         // What others have otherwise is not put in place: the run is about to end.
-        let is_agreed = plan.digests[piece.as_usize()].get().is_none_or(|known| *known == digest);
-        if let Some(target) = wanted.filter(|_| is_agreed) {
-            put(&supply, &target, piece, &digest, plan.map.content_length(piece))?;
+        let is_agreed = told.is_none_or(|told| *told == digest);
+        let wanted = |target: &&Arc<Target>| target.wanted_pieces().contains(piece);
+        if let Some(target) = self.target.as_ref().filter(wanted).filter(|_| is_agreed) {
+            put(&self.supply, target, piece, &digest, self.plan.map.content_length(piece))?;
         }
-        Ok(Some(digest))
+        Ok(digest)
     }
 }
 

@@ -372,8 +372,11 @@ impl Staging {
         }
     }
 
-    /// The run ends: what is here and not in place is kept for another.
+    /// The run ends: what is here and not in place is kept for another, once all that came is written.
     pub(super) fn suspend(&mut self) {
+        if !self.arrivals.is_idle() {
+            return;
+        }
         let unfinished = self.place.as_ref().filter(|place| place.last.is_none() && !place.open.is_empty());
         if let Some(target) = unfinished.and_then(|place| place.target.clone()) {
             self.workers.submit(Urgency::Now, move || Done::Suspended(target.suspend()));

@@ -1,28 +1,29 @@
 //! What workers have to say when they are done.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use super::arriving::Step;
 use super::plan::{Listing, Plan};
+use super::taking::Taken;
 use crate::metainfo::{PieceIndex, TorrentId};
 use crate::storage::depot::Failure;
 use crate::storage::source::SourceError;
 use crate::storage::target::{Found, Prospect, StockJob, Target, TargetError};
-use crate::storage::{Block, Passage, PieceDigest, StorageError};
+use crate::storage::{Block, PieceDigest, StorageError};
 
 /// A job's result.
 #[derive(Debug)]
 pub(super) enum Done {
     /// A block for another rank.
     Read { block: Block, buffer: Vec<u8>, result: Result<(), StorageError> },
-    /// A block that came was dealt with.
-    Written { passage: Passage, buffer: Vec<u8>, step: Step },
+    /// Blocks that came were dealt with.
+    Written(Vec<Taken>),
     /// What this rank's view can read.
     Listed(Result<(Listing, Vec<u8>), Failure>),
     /// What all are to do.
     Planned(Result<Arc<Plan>, Failure>),
-    /// A piece of the source; none where there was no room for it in memory.
-    Hashed { piece: PieceIndex, result: Result<Option<PieceDigest>, HashError> },
+    /// Pieces of the source, and how long they took.
+    Hashed { results: Vec<HashedPiece>, took: Duration },
     /// The place for the tree, and the pieces that may be there already.
     Opened(Result<Opened, TargetError>),
     /// Whether a piece was there already.
@@ -40,6 +41,9 @@ pub(super) enum Done {
     /// What is here is kept for another run.
     Suspended(Result<(), TargetError>),
 }
+
+/// The hash of a piece of the source; none where there was no room for it in memory.
+pub(super) type HashedPiece = (PieceIndex, Result<Option<PieceDigest>, HashError>);
 
 /// A target that was taken.
 #[derive(Debug)]
