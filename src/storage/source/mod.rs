@@ -169,6 +169,7 @@ impl Source {
         let file = self.file(entry, offset..offset + into.len() as u64)?;
         let read = self.read_from(&file, offset, into).map_err(|error| self.refused(entry, error));
         // A file that ends too early has changed: better said so.
+        // Only a look that comes after it says that what was read is what was listed.
         let checked = self.check(entry, &file);
         let result = checked.and(read);
         if result.is_err() {
@@ -199,15 +200,15 @@ impl Source {
         Ok(())
     }
 
-    /// The file, opened and checked if it was not open; kept open if it is longer than what is to be read of it now.
+    /// The file, opened if it was not open; if it is longer than what is to be read of it now, it is checked and kept open.
     fn file(&self, entry: usize, range: Range<u64>) -> Result<Arc<File>, SourceError> {
         if let Some(file) = self.files.get(entry) {
             return Ok(file);
         }
         let file = self.files.open(&self.entry(entry).path);
         let file = Arc::new(file.map_err(|error| self.not_opened(entry, error))?);
-        self.check(entry, &file)?;
         if range.end - range.start < self.length(entry) {
+            self.check(entry, &file)?;
             let advice = match self.sharing {
                 Sharing::Alone => Advice::Sequential,
                 Sharing::Shared => Advice::Random,

@@ -78,6 +78,11 @@ impl PieceCache {
         self.most
     }
 
+    /// A piece, if it is here.
+    pub fn held(&self, piece: PieceIndex) -> Option<Held<'_>> {
+        self.lock().get(piece).map(|content| Held::new(self, content))
+    }
+
     /// Looks for a piece. Where another thread is just reading it, this waits for that; where there is no room for it, this
     /// waits so long at most.
     pub fn find(&self, piece: PieceIndex, keep: Keep, patience: Duration) -> Lookup<'_> {

@@ -12,15 +12,15 @@ use crate::storage::{Block, Passage, StorageError, Word};
 impl Staging {
     /// A block of a piece of the tree came.
     pub(super) fn write_tree(&mut self, block: Block, buffer: Vec<u8>) {
-        let target = self.place.as_ref().and_then(|place| place.target().cloned());
+        let own = self.place.as_ref().and_then(|place| place.target().cloned().zip(place.recent().cloned()));
         let piece = self.tree_piece(block.torrent, block.piece);
-        let (Some(plan), Some(target), Some(piece)) = (self.plan.clone(), target, piece) else {
+        let (Some(plan), Some((target, recent)), Some(piece)) = (self.plan.clone(), own, piece) else {
             let Block { passage, torrent, piece, .. } = block;
             self.words.push_back(Word::Taken { buffer });
             let result = Err(StorageError::NotHeld { torrent, piece });
             return self.words.push_back(Word::Arrived { passage, result });
         };
-        let progress = || Box::new(Progress::new(Arc::clone(&plan), target, piece));
+        let progress = || Box::new(Progress::new(Arc::clone(&plan), target, recent, piece));
         let now = Instant::now();
         if block.offset == 0 && block.length >= plan.map.content_length(piece) {
             self.arrivals.whole(Arrival { block, buffer, progress: progress() }, now);
@@ -73,10 +73,14 @@ impl Staging {
             return self.words.push_back(Word::Read { block, buffer, result: Err(not_held) });
         };
         let target = self.place.as_ref().and_then(|place| place.target().cloned());
+        let recent = self.place.as_ref().and_then(|place| place.recent().cloned());
         let supply = self.origin.as_ref().map(|origin| Arc::clone(origin.supply()));
         let is_last = offset + length >= plan.map.content_length(of_tree);
         self.workers.submit(Urgency::Now, move || {
             let content = &mut buffer[..length as usize];
+            if recent.is_some_and(|recent| recent.read_block(of_tree, offset, content)) {
+                return Done::Read { block, buffer, result: Ok(()) };
+            }
             let in_target = target.map(|target| target.read_block(of_tree, offset, content));
             let result = match (in_target, supply) {
                 (Some(Ok(())), _) => Ok(()),

@@ -21,6 +21,7 @@ mod origin;
 mod place;
 mod plan;
 mod portions;
+mod recent;
 mod taking;
 mod task;
 mod workers;

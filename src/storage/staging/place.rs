@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use super::order::Order;
 use super::plan::Plan;
 use super::portions::name_of;
+use super::recent::Recent;
 use super::task::{Done, Opened};
 use super::{Staging, Urgency};
 use crate::metainfo::{Entry, Node, PieceHashes, PieceIndex, TorrentId};
@@ -20,6 +21,8 @@ use crate::storage::{StorageError, Word};
 #[derive(Debug, Default)]
 pub(super) struct Place {
     target: Option<Arc<Target>>,
+    /// Made with the target.
+    recent: Option<Arc<Recent>>,
     /// When to look again whether the place is free, which another job has; nothing where no job is known to have it.
     held_up: Option<Instant>,
     prospects: BTreeSet<PieceIndex>,
@@ -83,6 +86,11 @@ impl Place {
         self.target.as_ref()
     }
 
+    /// What came last, where this rank has a target.
+    pub(super) fn recent(&self) -> Option<&Arc<Recent>> {
+        self.recent.as_ref()
+    }
+
     /// Whether another job has the place.
     pub(super) fn is_held_up(&self) -> bool {
         self.held_up.is_some()
@@ -143,7 +151,8 @@ impl Staging {
             Err(TargetError::Held { place, by }) => return self.wait_for_place(&place, &by),
             Err(error) => return self.target_failed(&error),
         };
-        let Some(place) = &mut self.place else { return };
+        let (Some(plan), Some(place)) = (&self.plan, &mut self.place) else { return };
+        place.recent = Some(Arc::new(Recent::new(&plan.map, self.order.memory / 4)));
         (place.target, place.held_up) = (Some(target), None);
         place.prospects = prospects.into_iter().collect();
         if place.prospects.is_empty() && stock.is_empty() {

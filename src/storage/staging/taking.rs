@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::plan::Plan;
+use super::recent::Recent;
 use crate::metainfo::PieceIndex;
 use crate::storage::piece_hasher::PieceHasher;
 use crate::storage::target::{Draft, Target, TargetError};
@@ -21,6 +22,7 @@ pub(super) struct Arrival {
 pub(super) struct Progress {
     plan: Arc<Plan>,
     target: Arc<Target>,
+    recent: Arc<Recent>,
     piece: PieceIndex,
     hasher: PieceHasher,
     /// Where a piece of several blocks is written; nowhere if it is held already, or comes from somebody else too.
@@ -45,9 +47,9 @@ pub(super) enum Step {
 }
 
 impl Progress {
-    pub(super) fn new(plan: Arc<Plan>, target: Arc<Target>, piece: PieceIndex) -> Self {
+    pub(super) fn new(plan: Arc<Plan>, target: Arc<Target>, recent: Arc<Recent>, piece: PieceIndex) -> Self {
         let hasher = PieceHasher::new(&plan.map, piece);
-        Self { plan, target, piece, hasher, draft: None }
+        Self { plan, target, recent, piece, hasher, draft: None }
     }
 
     /// Takes a block that was hashed, and with the last of them decides.
@@ -66,14 +68,16 @@ impl Progress {
 
     /// A piece that came as one block counts if its hash is right, and only then is written.
     fn keep_whole(self, content: &[u8]) -> Result<Written, TargetError> {
-        let Self { plan, target, piece, hasher, .. } = self;
+        let Self { plan, target, recent, piece, hasher, .. } = self;
         if content.len() != plan.map.content_length(piece) as usize {
             return Ok(Written::Short);
         }
         if plan.digests[piece.as_usize()].get() != Some(&hasher.finish()) {
             return Ok(Written::Corrupt);
         }
-        target.write_piece(piece, content).map(|()| Written::Verified)
+        target.write_piece(piece, content)?;
+        recent.keep(&plan.map, piece, content);
+        Ok(Written::Verified)
     }
 
     fn write(&mut self, offset: u32, content: &[u8]) -> Result<(), TargetError> {
@@ -84,7 +88,7 @@ impl Progress {
     }
 
     fn decide(self) -> Result<Written, TargetError> {
-        let Self { plan, target, piece, hasher, draft } = self;
+        let Self { plan, target, piece, hasher, draft, .. } = self;
         if plan.digests[piece.as_usize()].get() != Some(&hasher.finish()) {
             return Ok(Written::Corrupt);
         }
