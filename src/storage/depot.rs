@@ -97,6 +97,11 @@ pub enum OwnWord {
     Offer(Offer),
     /// It has come to want these torrents, each named once.
     Want(Vec<String>),
+    /// Nothing more can be kept of a torrent; why, it has told the user.
+    Unwritable {
+        /// Of which.
+        torrent: TorrentId,
+    },
     /// It will neither offer nor want anything more.
     AllOffered,
     /// It cannot go on, and nobody can without it.

@@ -176,6 +176,7 @@ fn event_of(word: OwnWord) -> Event {
             Event::Offer(Box::new(Owned { name, layout, hashes, held, takers: Some(takers) }))
         }
         OwnWord::Want(names) => Event::Want { names },
+        OwnWord::Unwritable { torrent } => Event::WriteFailed { torrent },
         OwnWord::AllOffered => Event::AllOffered,
         OwnWord::GiveUp(Failure { kind, reason }) => Event::GiveUp(Refusal { outcome: outcome_of(kind), reason }),
     }

@@ -166,6 +166,7 @@ impl Depot for Staging {
             (None, None) => return,
         };
         self.torrents.insert(torrent, part);
+        self.want_if_it_can_be_kept(torrent);
     }
 
     fn learn(&mut self, torrent: TorrentId, first: PieceIndex, hashes: &PieceHashes) {

@@ -11,7 +11,7 @@ use super::{Purpose, Staging, Urgency};
 use crate::metainfo::{Layout, PieceHashes, PieceIndex};
 use crate::storage::PieceDigest;
 use crate::storage::depot::{Failure, FailureKind, Offer, OwnWord};
-use crate::storage::source::{Keep, Sharing, Source, SourceError, Supply};
+use crate::storage::source::{Keep, Sharing, Source, Supply};
 use crate::storage::target::{Found, Target, TargetError};
 
 /// The share of one origin.
@@ -242,16 +242,6 @@ impl Staging {
         let layout = Layout { pieces: portion.pieces.len() as u32, piece_length: plan.map.piece_length() };
         let takers = self.assembly.takers(&portion.wanters, &portion.views);
         self.say(OwnWord::Offer(Offer { name: name_of(number), layout, hashes, takers }));
-    }
-
-    /// A file of the source cannot be read, or is no longer what was listed.
-    pub(super) fn source_failed(&mut self, error: &SourceError) {
-        let kind = match error {
-            SourceError::Changed { .. } => FailureKind::Integrity,
-            _ => FailureKind::Disk,
-        };
-        let (rank, host) = (self.order.rank, self.order.host.clone());
-        self.give_up(Failure { kind, reason: format!("rank {rank} on {host}: {error}") });
     }
 
     /// Others have another hash for a piece that this rank has read. What it offers of that portion, or has offered, is refused.

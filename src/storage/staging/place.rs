@@ -13,7 +13,7 @@ use super::recent::Recent;
 use super::task::{Done, Opened};
 use super::{Staging, Urgency};
 use crate::metainfo::{Entry, Node, PieceHashes, PieceIndex, TorrentId};
-use crate::storage::depot::{Failure, FailureKind, OwnWord};
+use crate::storage::depot::OwnWord;
 use crate::storage::target::{Found, StockJob, Target, TargetError, TargetOptions};
 use crate::storage::{StorageError, Word};
 
@@ -37,6 +37,8 @@ pub(super) struct Place {
     open: BTreeSet<usize>,
     /// Portions that the swarm has closed and this rank's own part of the work has not.
     closing: Vec<(TorrentId, usize)>,
+    /// Whether the disk has refused something.
+    is_broken: bool,
     /// The portion with whose end all is in place.
     last: Option<TorrentId>,
     found: u64,
@@ -89,6 +91,16 @@ impl Place {
     /// What came last, where this rank has a target.
     pub(super) fn recent(&self) -> Option<&Arc<Recent>> {
         self.recent.as_ref()
+    }
+
+    /// The disk has refused something; tells whether this was the first time.
+    pub(super) fn breaks(&mut self) -> bool {
+        !std::mem::replace(&mut self.is_broken, true)
+    }
+
+    /// Whether a portion is wanted and cannot be kept any more.
+    pub(super) fn cannot_keep(&self, portion: usize) -> bool {
+        self.is_broken && self.open.contains(&portion)
     }
 
     /// Whether another job has the place.
@@ -174,18 +186,6 @@ impl Staging {
             log::warn!("{}: {by} is writing there; waiting until it has finished", path.display());
         }
         self.hash_on();
-    }
-
-    /// What cannot be put in place ends the run for all.
-    pub(super) fn target_failed(&mut self, error: &TargetError) {
-        let kind = match error {
-            TargetError::Differs { .. } | TargetError::InTheWay { .. } | TargetError::LinkAlone { .. } => {
-                FailureKind::Input
-            }
-            _ => FailureKind::Disk,
-        };
-        let (rank, host) = (self.order.rank, self.order.host.clone());
-        self.give_up(Failure { kind, reason: format!("rank {rank} on {host}: {error}") });
     }
 
     /// Hashes of a portion became known: which of the pieces may be here?
