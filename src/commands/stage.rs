@@ -23,12 +23,11 @@ use super::{Exit, Launch, complain, job};
 use crate::cli::{PickingOrder, ProgressWhen, StageArgs, SyncWhen};
 use crate::metainfo::{Manifest, Metainfo};
 use crate::net::mpi::{Options, World};
-use crate::protocol::{
-    Catalog, Config, Incarnation, Member, Outcome, Patience, Picking, Policy, Prospects, Rank, TRACKER,
-};
+use crate::protocol::{Catalog, Config, Incarnation, Member, Outcome, Patience, Picking, Policy, Prospects, Rank};
 use crate::report::{Goal, Line, Names, Observer, Observers, Staged, StagingProgress, StagingText, SummaryText};
+use crate::storage::WalkError;
 use crate::storage::source::{Look, Roots, View};
-use crate::storage::staging::{Card, Known, Legend, Marker, Order, Purpose, Staging, piece_length_at};
+use crate::storage::staging::{Card, Known, Legend, Marker, Order, Purpose, Staging, Unread, piece_length_at};
 use crate::storage::target::{Durable, Existing};
 
 const USAGE: &str = "usage: mpirun -np N ./tema3 stage SRC... --to DIR (./tema3 stage --help tells more)";
@@ -127,9 +126,9 @@ struct Prepared {
 fn prepare(args: &StageArgs, wishes: &Wanted, rank: Rank) -> Result<Prepared, (Outcome, String)> {
     let host = host();
     let may_read = args.from_ranks.as_ref().is_none_or(|ranks| ranks.contain(rank.0));
-    let (view, known) = match (may_read, &args.from) {
-        (false, _) => (None, None),
-        (true, None) => (look(&args.sources, rank)?, None),
+    let Seen { view, known, unread } = match (may_read, &args.from) {
+        (false, _) => Seen::default(),
+        (true, None) => look(&args.sources, rank)?,
         (true, Some(from)) => look_by_torrent(&args.sources, from, rank)?,
     };
     let target = wishes.anything(rank.0).then(|| fill_in(&args.to, rank, &host));
@@ -146,6 +145,7 @@ fn prepare(args: &StageArgs, wishes: &Wanted, rank: Rank) -> Result<Prepared, (O
     let card = Card {
         host: host.clone(),
         view: view.as_ref().map(|view| view.identity.to_string()),
+        unread,
         place: marker.as_ref().map(|(_, word)| word.clone()),
         folder: target.as_deref().map(whole),
         piece_length: earlier,
@@ -169,9 +169,11 @@ fn prepare(args: &StageArgs, wishes: &Wanted, rank: Rank) -> Result<Prepared, (O
     Ok(Prepared { order, card, marker: marker.map(|(marker, _)| marker) })
 }
 
-/// The card as it may be: what is for people is left out where it is too long.
-fn fit(card: Card) -> Card {
-    if card.encode().len() <= Catalog::LONGEST_CARD { card } else { Card { folder: None, ..card } }
+/// The card as it may be: of what is for people, as much is left out as makes it too long.
+fn fit(mut card: Card) -> Card {
+    while card.encode().len() > Catalog::LONGEST_CARD && (card.folder.take().is_some() || card.unread.pop().is_some()) {
+    }
+    card
 }
 
 /// A path that says the same wherever it is read, for people.
@@ -199,25 +201,24 @@ fn idle(rank: Rank, wishes: &Wanted) -> Order {
     }
 }
 
-/// Which of the sources this rank can read. That it cannot read some of them is told only where nobody can.
-fn look(sources: &[PathBuf], rank: Rank) -> Result<Option<View>, (Outcome, String)> {
+/// What a rank sees of the source.
+#[derive(Default)]
+struct Seen {
+    view: Option<View>,
+    known: Option<Known>,
+    /// What it cannot read. That is told only where nobody can.
+    unread: Vec<Unread>,
+}
+
+/// Which of the sources this rank can read.
+fn look(sources: &[PathBuf], rank: Rank) -> Result<Seen, (Outcome, String)> {
     let Look { view, unseen } = View::look(sources).map_err(|error| (Outcome::BadInput, error.to_string()))?;
-    for reason in unseen {
-        if view.is_none() && rank == TRACKER {
-            log::warn!("{rank} cannot read it: {reason}");
-        } else {
-            log::info!("{rank} cannot read it: {reason}");
-        }
-    }
-    Ok(view)
+    unseen.iter().for_each(|reason| log::info!("{rank} cannot read it: {reason}"));
+    Ok(Seen { view, known: None, unread: unseen.iter().map(Unread::from).collect() })
 }
 
 /// The same by a `.torrent`: what it lists, in the folder that holds it.
-fn look_by_torrent(
-    sources: &[PathBuf],
-    from: &Path,
-    rank: Rank,
-) -> Result<(Option<View>, Option<Known>), (Outcome, String)> {
+fn look_by_torrent(sources: &[PathBuf], from: &Path, rank: Rank) -> Result<Seen, (Outcome, String)> {
     let [file] = sources else {
         return Err((Outcome::BadInput, "with --from there is one SRC, the .torrent".to_owned()));
     };
@@ -225,9 +226,9 @@ fn look_by_torrent(
         Ok(bytes) => bytes,
         // Others may have it.
         Err(error) => {
-            let level = if rank == TRACKER { log::Level::Warn } else { log::Level::Info };
-            log::log!(level, "{rank} cannot read {}: {error}", file.display());
-            return Ok((None, None));
+            let reason = WalkError::Io { path: file.clone(), error };
+            log::info!("{rank} cannot read it: {reason}");
+            return Ok(Seen { unread: vec![Unread::from(&reason)], ..Seen::default() });
         }
     };
     let metainfo =
@@ -235,10 +236,11 @@ fn look_by_torrent(
     let info = metainfo.info();
     let roots = Roots::in_folder(from, &info.manifest);
     let paths: Vec<PathBuf> = roots.paths().map(Path::to_owned).collect();
-    let view = look(&paths, rank)?.map(|view| View { roots, identity: view.identity });
+    let seen = look(&paths, rank)?;
+    let view = seen.view.map(|view| View { roots, identity: view.identity });
     let (manifest, hashes) = (Arc::new(info.manifest.clone()), info.piece_hashes.clone());
     let known = Known { manifest, hashes, info_hash: metainfo.info_hash() };
-    Ok((view, Some(known)))
+    Ok(Seen { view, known: Some(known), unread: seen.unread })
 }
 
 /// A target that lies in what is staged would be staged itself, half made. It is told as it was typed, so that all ranks say

@@ -132,7 +132,12 @@ fn the_same_path_with_other_content_is_a_conflict_that_names_both_ranks_though_s
 fn what_nobody_can_read_ends_with_one_clear_sentence() {
     let folder = tempfile::tempdir().unwrap();
     let ended = stage(3, folder.path(), "nowhere --to out/{rank}").run();
-    assert_refused(&ended, 3, &["nowhere", "No such file"]);
+    assert_refused(
+        &ended,
+        3,
+        &["no rank can read nowhere: No such file or directory (all 3 ranks)", "is the path right"],
+    );
+    assert!(!ended.stderr.contains("rank 0 cannot read"), "once is enough: {ended:#?}");
     assert!(ended.took < Duration::from_secs(10), "{ended:?}");
     assert_nothing_left(folder.path(), 3);
 }
@@ -141,8 +146,22 @@ fn what_nobody_can_read_ends_with_one_clear_sentence() {
 fn a_source_of_several_that_nobody_can_read_is_named() {
     let folder = plain(&[1000]);
     let ended = stage(2, folder.path(), "data nowhere --to out/{rank}").run();
-    assert_refused(&ended, 3, &["nowhere"]);
+    assert_refused(&ended, 3, &["no rank can read nowhere: No such file or directory (all 2 ranks)"]);
     assert_nothing_left(folder.path(), 2);
+}
+
+#[test]
+fn of_the_ranks_that_are_to_read_each_is_named_that_cannot() {
+    let folder = plain(&[1000]);
+    let _socket = std::os::unix::net::UnixListener::bind(folder.path().join("away")).unwrap();
+    let line = "away --to out/{rank} --from-ranks 1,2";
+    let ended = stage(2, folder.path(), line).and(1, "nowhere/away --to out/{rank} --from-ranks 1,2").run();
+    let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    let words = [
+        format!("no rank can read away: it is a socket (rank 1 on {host})"),
+        format!("; nowhere/away: No such file or directory (rank 2 on {host})"),
+    ];
+    assert_refused(&ended, 3, &words.each_ref().map(String::as_str));
 }
 
 #[test]
@@ -150,7 +169,7 @@ fn what_cannot_be_shared_ends_with_one_clear_sentence() {
     let folder = plain(&[1000]);
     let _socket = std::os::unix::net::UnixListener::bind(folder.path().join("data/socket")).unwrap();
     let ended = stage(2, folder.path(), "data --to out/{rank}").run();
-    assert_refused(&ended, 3, &["data/socket is a socket"]);
+    assert_refused(&ended, 3, &["rank 0 on ", "data/socket is a socket"]);
     assert_nothing_left(folder.path(), 2);
 }
 

@@ -21,6 +21,7 @@ mod place;
 mod plan;
 mod portions;
 mod task;
+mod unread;
 mod workers;
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
@@ -32,6 +33,7 @@ pub use forerunner::piece_length_at;
 pub use legend::Legend;
 pub use marker::Marker;
 pub use order::{Known, Order, Purpose, Wishes};
+pub use unread::Unread;
 
 use self::arriving::Arrivals;
 use self::card::Assembly;
