@@ -17,7 +17,11 @@ fn a_disk_that_is_too_small_is_told_before_the_first_byte_and_what_is_freed_is_e
     let Some(_small) = Mounted::at(&at("out/1"), "2M") else { return };
     fs::write(at("out/1/in the way"), noise(60, 1_000_000)).unwrap();
     let line = "data --to out/{rank} --piece-length 16K";
-    assert_refused(&stage(3, folder.path(), line).run(), 6, &["rank 1", "out/1", "bytes are needed"]);
+    assert_refused(
+        &stage(3, folder.path(), line).run(),
+        6,
+        &["rank 1 on ", "out/1 needs 1.43 MiB and has 1.0", " MiB free"],
+    );
     assert!(!at("out/1/data").exists());
     fs::remove_file(at("out/1/in the way")).unwrap();
     stage(3, folder.path(), line).well();
