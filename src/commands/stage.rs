@@ -131,10 +131,10 @@ fn prepare(args: &StageArgs, wishes: &Wanted, rank: Rank) -> Result<Prepared, (O
         (true, None) => look(&args.sources, rank)?,
         (true, Some(from)) => look_by_torrent(&args.sources, from, rank)?,
     };
-    let target = wishes.anything(rank.0).then(|| fill_in(&args.to, rank, &host));
+    let target = wishes.anything(rank.0).then(|| args.to.of(rank.0, &host));
     let marker = match &target {
         Some(folder) => {
-            check_apart(folder, &args.to, view.as_ref())?;
+            check_apart(folder, args.to.typed(), view.as_ref())?;
             Some(if args.plan { mark_above(folder)? } else { mark(folder)? })
         }
         None => None,
@@ -288,14 +288,6 @@ fn refused(folder: &Path) -> impl Fn(io::Error) -> (Outcome, String) {
             Outcome::Disk,
             format!("--to {folder}: {what}; every rank must be able to make that folder and to write there"),
         )
-    }
-}
-
-/// The target of a rank, with what stands in braces.
-fn fill_in(to: &Path, rank: Rank, host: &str) -> PathBuf {
-    match to.to_str() {
-        Some(text) => text.replace("{rank}", &rank.0.to_string()).replace("{host}", host).into(),
-        None => to.to_owned(),
     }
 }
 
