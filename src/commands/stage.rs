@@ -3,6 +3,7 @@
 mod forecast;
 mod receipt;
 mod shortfall;
+mod target_folder;
 mod wanted;
 
 use std::collections::BTreeMap;
@@ -14,6 +15,7 @@ use std::sync::Arc;
 use self::forecast::Forecast;
 use self::receipt::{Told, Witness};
 use self::shortfall::in_files;
+use self::target_folder::TargetFolder;
 use self::wanted::{Wanted, wishes};
 use super::catalog::refusal;
 use super::ending::Ending;
@@ -27,7 +29,7 @@ use crate::protocol::{Catalog, Config, Incarnation, Member, Outcome, Patience, P
 use crate::report::{Goal, Line, Names, Observer, Observers, Staged, StagingProgress, StagingText, SummaryText};
 use crate::storage::WalkError;
 use crate::storage::source::{Look, Roots, View};
-use crate::storage::staging::{Card, Known, Legend, Marker, Order, Purpose, Staging, Unread, piece_length_at};
+use crate::storage::staging::{Card, Known, Legend, Order, Purpose, Staging, Unread, piece_length_at};
 use crate::storage::target::{Durable, Existing};
 
 const USAGE: &str = "usage: mpirun -np N ./tema3 stage SRC... --to DIR (./tema3 stage --help tells more)";
@@ -62,20 +64,13 @@ fn take_part(args: &StageArgs, wishes: Wanted, mut world: World) -> ! {
         Some(unwritable) => Err((Outcome::Disk, unwritable.to_string())),
         None => prepare(args, &wishes, rank),
     };
-    let (catalog, order, marker) = match prepared {
-        Ok(Prepared { order, card, marker }) => {
-            (Catalog { card: fit(card).encode(), prospects: Prospects::Open, ..Catalog::default() }, order, marker)
+    let (catalog, order, folder) = match prepared {
+        Ok(Prepared { order, card, folder }) => {
+            (Catalog { card: fit(card).encode(), prospects: Prospects::Open, ..Catalog::default() }, order, folder)
         }
         Err((outcome, reason)) => (refusal(outcome, reason), idle(rank, &wishes), None),
     };
-    let config = Config {
-        rank,
-        world: world.size(),
-        incarnation: Incarnation::default(),
-        seed: args.seed,
-        policy: policy(args),
-        patience: Patience::job(),
-    };
+    let config = config(args, &world);
     let info_hash = order.known.as_ref().map(|known| known.info_hash);
     let mut depot = Staging::new(order, threads(world.local_ranks()));
     let legend = depot.legend();
@@ -85,6 +80,7 @@ fn take_part(args: &StageArgs, wishes: Wanted, mut world: World) -> ! {
     let mut witness = Witness::default();
     let mut observer = |now, observed: &_| {
         ending.observe(observed);
+        folder.iter().for_each(|folder| folder.observe(observed));
         witness.observe(now, observed);
         in_files(observed, &legend, &wishes).iter().for_each(|told| observers.observe(now, told));
     };
@@ -93,10 +89,8 @@ fn take_part(args: &StageArgs, wishes: Wanted, mut world: World) -> ! {
         complain(error);
         world.abort(Outcome::Bug.code());
     }
-    if let Some(Err(error)) = marker.map(|marker| marker.remove()) {
-        log::warn!("the marker in the target stays: {error}");
-    }
     drop(depot);
+    folder.iter().for_each(|folder| folder.leave(purpose(args)));
     let mut failures = observers.failures();
     drop(observers);
     if let Some(path) = &args.receipt {
@@ -119,7 +113,8 @@ fn take_part(args: &StageArgs, wishes: Wanted, mut world: World) -> ! {
 struct Prepared {
     order: Order,
     card: Card,
-    marker: Option<Marker>,
+    /// Where it writes.
+    folder: Option<TargetFolder>,
 }
 
 /// Looks what this rank can read, and where it writes.
@@ -132,10 +127,10 @@ fn prepare(args: &StageArgs, wishes: &Wanted, rank: Rank) -> Result<Prepared, (O
         (true, Some(from)) => look_by_torrent(&args.sources, from, rank)?,
     };
     let target = wishes.anything(rank.0).then(|| args.to.of(rank.0, &host));
-    let marker = match &target {
-        Some(folder) => {
-            check_apart(folder, args.to.typed(), view.as_ref())?;
-            Some(if args.plan { mark_above(folder)? } else { mark(folder)? })
+    let folder = match &target {
+        Some(target) => {
+            check_apart(target, args.to.typed(), view.as_ref())?;
+            Some(TargetFolder::look(target)?)
         }
         None => None,
     };
@@ -146,13 +141,13 @@ fn prepare(args: &StageArgs, wishes: &Wanted, rank: Rank) -> Result<Prepared, (O
         host: host.clone(),
         view: view.as_ref().map(|view| view.identity.to_string()),
         unread,
-        place: marker.as_ref().map(|(_, word)| word.clone()),
-        folder: target.as_deref().map(whole),
+        place: folder.as_ref().map(TargetFolder::word),
+        folder: folder.as_ref().map(TargetFolder::whole),
         piece_length: earlier,
     };
     let memory = usize::try_from(args.mem.0 / 8 * 3).unwrap_or(usize::MAX);
     let order = Order {
-        purpose: if args.plan { Purpose::Forecast } else { Purpose::Stage },
+        purpose: purpose(args),
         rank: rank.0,
         host,
         sources: if args.from.is_none() { args.sources.clone() } else { Vec::new() },
@@ -166,7 +161,7 @@ fn prepare(args: &StageArgs, wishes: &Wanted, rank: Rank) -> Result<Prepared, (O
         read_limit: args.limit_read.of(rank.0).and_then(|rate| rate.0.try_into().ok()),
         piece_length: args.piece_length.map(|length| length.0),
     };
-    Ok(Prepared { order, card, marker: marker.map(|(marker, _)| marker) })
+    Ok(Prepared { order, card, folder })
 }
 
 /// The card as it may be: of what is for people, as much is left out as makes it too long.
@@ -174,12 +169,6 @@ fn fit(mut card: Card) -> Card {
     while card.encode().len() > Catalog::LONGEST_CARD && (card.folder.take().is_some() || card.unread.pop().is_some()) {
     }
     card
-}
-
-/// A path that says the same wherever it is read, for people.
-fn whole(path: &Path) -> String {
-    let whole = path.canonicalize().or_else(|_| std::path::absolute(path));
-    whole.unwrap_or_else(|_| path.to_owned()).to_string_lossy().into_owned()
 }
 
 /// The order of a rank that takes no part.
@@ -259,38 +248,6 @@ fn check_apart(folder: &Path, typed: &Path, view: Option<&View>) -> Result<(), (
     }
 }
 
-/// Puts a mark into the target, so that ranks that share it find out.
-fn mark(folder: &Path) -> Result<(Marker, String), (Outcome, String)> {
-    fs::create_dir_all(folder).map_err(refused(folder))?;
-    let marker = Marker::find_or_put(folder).map_err(refused(folder))?;
-    let word = marker.word().to_owned();
-    Ok((marker, word))
-}
-
-/// The same where the target is not to be made: the mark is put into the nearest folder that is there.
-fn mark_above(folder: &Path) -> Result<(Marker, String), (Outcome, String)> {
-    let whole = std::path::absolute(folder).map_err(refused(folder))?;
-    let above = whole.ancestors().find(|above| above.exists()).unwrap_or(&whole);
-    let marker = Marker::find_or_put(above).map_err(refused(folder))?;
-    let rest = whole.strip_prefix(above).unwrap_or(Path::new(""));
-    let word = format!("{} {}", marker.word(), rest.display());
-    Ok((marker, word))
-}
-
-fn refused(folder: &Path) -> impl Fn(io::Error) -> (Outcome, String) {
-    move |error| {
-        let what = match error.kind() {
-            io::ErrorKind::AlreadyExists | io::ErrorKind::NotADirectory => "there is a file in its way".to_owned(),
-            kind => kind.to_string(),
-        };
-        let folder = folder.display();
-        (
-            Outcome::Disk,
-            format!("--to {folder}: {what}; every rank must be able to make that folder and to write there"),
-        )
-    }
-}
-
 fn host() -> String {
     rustix::system::uname().nodename().to_string_lossy().into_owned()
 }
@@ -300,6 +257,21 @@ fn threads(local_ranks: u32) -> usize {
     const MOST: usize = 16;
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     (cores / local_ranks.max(1) as usize).clamp(1, MOST)
+}
+
+fn purpose(args: &StageArgs) -> Purpose {
+    if args.plan { Purpose::Forecast } else { Purpose::Stage }
+}
+
+fn config(args: &StageArgs, world: &World) -> Config {
+    Config {
+        rank: world.rank(),
+        world: world.size(),
+        incarnation: Incarnation::default(),
+        seed: args.seed,
+        policy: policy(args),
+        patience: Patience::job(),
+    }
 }
 
 fn policy(args: &StageArgs) -> Policy {
