@@ -25,7 +25,9 @@ use super::{Exit, Launch, complain, job};
 use crate::cli::{PickingOrder, ProgressWhen, StageArgs, SyncWhen};
 use crate::metainfo::{Manifest, Metainfo};
 use crate::net::mpi::{Options, World};
-use crate::protocol::{Catalog, Config, Incarnation, Member, Outcome, Patience, Picking, Policy, Prospects, Rank};
+use crate::protocol::{
+    Catalog, Config, Incarnation, Member, Observed, Outcome, Patience, Picking, Policy, Prospects, Rank,
+};
 use crate::report::{Goal, Line, Names, Observer, Observers, Staged, StagingProgress, StagingText, SummaryText};
 use crate::storage::WalkError;
 use crate::storage::source::{Look, Roots, View};
@@ -51,7 +53,7 @@ pub(super) fn run(args: &StageArgs, launch: Launch) -> Exit {
 /// Runs this rank's node to its end.
 fn take_part(args: &StageArgs, wishes: Wanted, mut world: World) -> ! {
     let rank = world.rank();
-    let names = Names::new();
+    let mut names = Names::new();
     let asked = Asked {
         events: args.events.as_deref(),
         summary: args.summary.as_deref(),
@@ -82,6 +84,7 @@ fn take_part(args: &StageArgs, wishes: Wanted, mut world: World) -> ! {
         ending.observe(observed);
         folder.iter().for_each(|folder| folder.observe(observed));
         witness.observe(now, observed);
+        learn_name(&mut names, observed, &legend);
         in_files(observed, &legend, &wishes).iter().for_each(|told| observers.observe(now, told));
     };
     let mut member = Member::new(config, catalog);
@@ -305,6 +308,15 @@ fn observers(args: &StageArgs, legend: &Legend, size: u32) -> Observers {
         false => observers.add(StagingText::new(io::stdout(), staged(args, legend, size))),
     }
     observers
+}
+
+/// Learns what is served by its name: what is offered and not wanted says it in no step.
+fn learn_name(names: &mut Names, observed: &Observed, legend: &Legend) {
+    if let Observed::Served { torrent, .. } | Observed::Refused { torrent, .. } = observed
+        && let Some(name) = legend.torrent(*torrent)
+    {
+        names.learn(*torrent, &name);
+    }
 }
 
 /// What each rank that writes is to have in the end.

@@ -165,6 +165,7 @@ impl Depot for Staging {
             (None, None) => return,
         };
         self.torrents.insert(torrent, part);
+        self.legend.learn_torrent(torrent, name);
     }
 
     fn learn(&mut self, torrent: TorrentId, first: PieceIndex, hashes: &PieceHashes) {
