@@ -7,6 +7,7 @@ mod quantity;
 mod ranks;
 mod segments;
 mod stage;
+mod target_dir;
 mod torrent;
 
 use std::ffi::OsString;
@@ -22,6 +23,7 @@ pub use quantity::{QuantityError, Rate, Size, Span};
 pub use ranks::{Ranks, RanksError};
 pub use segments::{Segments, SegmentsError};
 pub use stage::{PickingOrder, StageArgs, SyncWhen};
+pub use target_dir::{TargetDir, TargetDirError};
 pub use torrent::{
     CreateArgs, PieceLength, PieceLengthError, ShowArgs, TorrentArgs, TorrentCommand, TrackerUrl, TrackerUrlError,
     VerifyArgs,

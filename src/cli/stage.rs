@@ -2,10 +2,11 @@
 
 use std::path::PathBuf;
 
+use clap::builder::{PathBufValueParser, TypedValueParser};
 use clap::{Args, ValueEnum};
 
 use super::number::number;
-use super::{Lines, PerRank, PieceLength, ProgressWhen, Ranks, Rate, Size, Span, TELLING, TRYING};
+use super::{Lines, PerRank, PieceLength, ProgressWhen, Ranks, Rate, Size, Span, TELLING, TRYING, TargetDir};
 
 const WHO: &str = "Who reads, and who gets what";
 const HOW: &str = "How it is written";
@@ -28,8 +29,8 @@ pub struct StageArgs {
     #[arg(value_name = "SRC", required = true)]
     pub sources: Vec<PathBuf>,
     /// Folder into which they are put, on each node; {rank} and {host} in it are filled in
-    #[arg(long, value_name = "DIR")]
-    pub to: PathBuf,
+    #[arg(long, value_name = "DIR", value_parser = PathBufValueParser::new().try_map(TargetDir::new))]
+    pub to: TargetDir,
     /// Folder that holds what the .torrent lists
     #[arg(long, value_name = "DIR")]
     pub from: Option<PathBuf>,

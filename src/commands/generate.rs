@@ -18,6 +18,7 @@ pub(super) fn run(args: &GenerateArgs) -> Exit {
             let plural = if outputs == 1 { "" } else { "s" };
             println!("made {folder}: the run writes {outputs} output{plural} and its exit code is {code}");
             println!("run it:   mpirun -np {} ./tema3 --input {folder} --output {folder}/got", card.ranks);
+            println!("          (with more ranks than cores, mpirun of Open MPI wants --oversubscribe as well)");
             println!("judge it: diff -r {folder}/got {folder}/expected");
             Exit::Ran(Outcome::Complete)
         }

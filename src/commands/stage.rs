@@ -3,6 +3,7 @@
 mod forecast;
 mod receipt;
 mod shortfall;
+mod target_folder;
 mod wanted;
 
 use std::collections::BTreeMap;
@@ -14,6 +15,7 @@ use std::sync::Arc;
 use self::forecast::Forecast;
 use self::receipt::{Told, Witness};
 use self::shortfall::in_files;
+use self::target_folder::TargetFolder;
 use self::wanted::{Wanted, wishes};
 use super::catalog::refusal;
 use super::ending::Ending;
@@ -24,11 +26,12 @@ use crate::cli::{PickingOrder, ProgressWhen, StageArgs, SyncWhen};
 use crate::metainfo::{Manifest, Metainfo};
 use crate::net::mpi::{Options, World};
 use crate::protocol::{
-    Catalog, Config, Incarnation, Member, Outcome, Patience, Picking, Policy, Prospects, Rank, TRACKER,
+    Catalog, Config, Incarnation, Member, Observed, Outcome, Patience, Picking, Policy, Prospects, Rank,
 };
 use crate::report::{Goal, Line, Names, Observer, Observers, Staged, StagingProgress, StagingText, SummaryText};
+use crate::storage::WalkError;
 use crate::storage::source::{Look, Roots, View};
-use crate::storage::staging::{Card, Known, Legend, Marker, Order, Purpose, Staging, piece_length_at};
+use crate::storage::staging::{Card, Known, Legend, Order, Purpose, Staging, Unread, piece_length_at};
 use crate::storage::target::{Durable, Existing};
 
 const USAGE: &str = "usage: mpirun -np N ./tema3 stage SRC... --to DIR (./tema3 stage --help tells more)";
@@ -50,7 +53,7 @@ pub(super) fn run(args: &StageArgs, launch: Launch) -> Exit {
 /// Runs this rank's node to its end.
 fn take_part(args: &StageArgs, wishes: Wanted, mut world: World) -> ! {
     let rank = world.rank();
-    let names = Names::new();
+    let mut names = Names::new();
     let asked = Asked {
         events: args.events.as_deref(),
         summary: args.summary.as_deref(),
@@ -63,20 +66,13 @@ fn take_part(args: &StageArgs, wishes: Wanted, mut world: World) -> ! {
         Some(unwritable) => Err((Outcome::Disk, unwritable.to_string())),
         None => prepare(args, &wishes, rank),
     };
-    let (catalog, order, marker) = match prepared {
-        Ok(Prepared { order, card, marker }) => {
-            (Catalog { card: fit(card).encode(), prospects: Prospects::Open, ..Catalog::default() }, order, marker)
+    let (catalog, order, folder) = match prepared {
+        Ok(Prepared { order, card, folder }) => {
+            (Catalog { card: fit(card).encode(), prospects: Prospects::Open, ..Catalog::default() }, order, folder)
         }
         Err((outcome, reason)) => (refusal(outcome, reason), idle(rank, &wishes), None),
     };
-    let config = Config {
-        rank,
-        world: world.size(),
-        incarnation: Incarnation::default(),
-        seed: args.seed,
-        policy: policy(args),
-        patience: Patience::job(),
-    };
+    let config = config(args, &world);
     let info_hash = order.known.as_ref().map(|known| known.info_hash);
     let mut depot = Staging::new(order, threads(world.local_ranks()));
     let legend = depot.legend();
@@ -86,7 +82,9 @@ fn take_part(args: &StageArgs, wishes: Wanted, mut world: World) -> ! {
     let mut witness = Witness::default();
     let mut observer = |now, observed: &_| {
         ending.observe(observed);
+        folder.iter().for_each(|folder| folder.observe(observed));
         witness.observe(now, observed);
+        learn_name(&mut names, observed, &legend);
         in_files(observed, &legend, &wishes).iter().for_each(|told| observers.observe(now, told));
     };
     let mut member = Member::new(config, catalog);
@@ -94,10 +92,8 @@ fn take_part(args: &StageArgs, wishes: Wanted, mut world: World) -> ! {
         complain(error);
         world.abort(Outcome::Bug.code());
     }
-    if let Some(Err(error)) = marker.map(|marker| marker.remove()) {
-        log::warn!("the marker in the target stays: {error}");
-    }
     drop(depot);
+    folder.iter().for_each(|folder| folder.leave(purpose(args)));
     let mut failures = observers.failures();
     drop(observers);
     if let Some(path) = &args.receipt {
@@ -120,23 +116,24 @@ fn take_part(args: &StageArgs, wishes: Wanted, mut world: World) -> ! {
 struct Prepared {
     order: Order,
     card: Card,
-    marker: Option<Marker>,
+    /// Where it writes.
+    folder: Option<TargetFolder>,
 }
 
 /// Looks what this rank can read, and where it writes.
 fn prepare(args: &StageArgs, wishes: &Wanted, rank: Rank) -> Result<Prepared, (Outcome, String)> {
     let host = host();
     let may_read = args.from_ranks.as_ref().is_none_or(|ranks| ranks.contain(rank.0));
-    let (view, known) = match (may_read, &args.from) {
-        (false, _) => (None, None),
-        (true, None) => (look(&args.sources, rank)?, None),
+    let Seen { view, known, unread } = match (may_read, &args.from) {
+        (false, _) => Seen::default(),
+        (true, None) => look(&args.sources, rank)?,
         (true, Some(from)) => look_by_torrent(&args.sources, from, rank)?,
     };
-    let target = wishes.anything(rank.0).then(|| fill_in(&args.to, rank, &host));
-    let marker = match &target {
-        Some(folder) => {
-            check_apart(folder, &args.to, view.as_ref())?;
-            Some(if args.plan { mark_above(folder)? } else { mark(folder)? })
+    let target = wishes.anything(rank.0).then(|| args.to.of(rank.0, &host));
+    let folder = match &target {
+        Some(target) => {
+            check_apart(target, args.to.typed(), view.as_ref())?;
+            Some(TargetFolder::look(target)?)
         }
         None => None,
     };
@@ -146,13 +143,14 @@ fn prepare(args: &StageArgs, wishes: &Wanted, rank: Rank) -> Result<Prepared, (O
     let card = Card {
         host: host.clone(),
         view: view.as_ref().map(|view| view.identity.to_string()),
-        place: marker.as_ref().map(|(_, word)| word.clone()),
-        folder: target.as_deref().map(whole),
+        unread,
+        place: folder.as_ref().map(TargetFolder::word),
+        folder: folder.as_ref().map(TargetFolder::whole),
         piece_length: earlier,
     };
     let memory = usize::try_from(args.mem.0 / 8 * 3).unwrap_or(usize::MAX);
     let order = Order {
-        purpose: if args.plan { Purpose::Forecast } else { Purpose::Stage },
+        purpose: purpose(args),
         rank: rank.0,
         host,
         sources: if args.from.is_none() { args.sources.clone() } else { Vec::new() },
@@ -166,18 +164,14 @@ fn prepare(args: &StageArgs, wishes: &Wanted, rank: Rank) -> Result<Prepared, (O
         read_limit: args.limit_read.of(rank.0).and_then(|rate| rate.0.try_into().ok()),
         piece_length: args.piece_length.map(|length| length.0),
     };
-    Ok(Prepared { order, card, marker: marker.map(|(marker, _)| marker) })
+    Ok(Prepared { order, card, folder })
 }
 
-/// The card as it may be: what is for people is left out where it is too long.
-fn fit(card: Card) -> Card {
-    if card.encode().len() <= Catalog::LONGEST_CARD { card } else { Card { folder: None, ..card } }
-}
-
-/// A path that says the same wherever it is read, for people.
-fn whole(path: &Path) -> String {
-    let whole = path.canonicalize().or_else(|_| std::path::absolute(path));
-    whole.unwrap_or_else(|_| path.to_owned()).to_string_lossy().into_owned()
+/// The card as it may be: of what is for people, as much is left out as makes it too long.
+fn fit(mut card: Card) -> Card {
+    while card.encode().len() > Catalog::LONGEST_CARD && (card.folder.take().is_some() || card.unread.pop().is_some()) {
+    }
+    card
 }
 
 /// The order of a rank that takes no part.
@@ -199,25 +193,24 @@ fn idle(rank: Rank, wishes: &Wanted) -> Order {
     }
 }
 
-/// Which of the sources this rank can read. That it cannot read some of them is told only where nobody can.
-fn look(sources: &[PathBuf], rank: Rank) -> Result<Option<View>, (Outcome, String)> {
+/// What a rank sees of the source.
+#[derive(Default)]
+struct Seen {
+    view: Option<View>,
+    known: Option<Known>,
+    /// What it cannot read. That is told only where nobody can.
+    unread: Vec<Unread>,
+}
+
+/// Which of the sources this rank can read.
+fn look(sources: &[PathBuf], rank: Rank) -> Result<Seen, (Outcome, String)> {
     let Look { view, unseen } = View::look(sources).map_err(|error| (Outcome::BadInput, error.to_string()))?;
-    for reason in unseen {
-        if view.is_none() && rank == TRACKER {
-            log::warn!("{rank} cannot read it: {reason}");
-        } else {
-            log::info!("{rank} cannot read it: {reason}");
-        }
-    }
-    Ok(view)
+    unseen.iter().for_each(|reason| log::info!("{rank} cannot read it: {reason}"));
+    Ok(Seen { view, known: None, unread: unseen.iter().map(Unread::from).collect() })
 }
 
 /// The same by a `.torrent`: what it lists, in the folder that holds it.
-fn look_by_torrent(
-    sources: &[PathBuf],
-    from: &Path,
-    rank: Rank,
-) -> Result<(Option<View>, Option<Known>), (Outcome, String)> {
+fn look_by_torrent(sources: &[PathBuf], from: &Path, rank: Rank) -> Result<Seen, (Outcome, String)> {
     let [file] = sources else {
         return Err((Outcome::BadInput, "with --from there is one SRC, the .torrent".to_owned()));
     };
@@ -225,9 +218,9 @@ fn look_by_torrent(
         Ok(bytes) => bytes,
         // Others may have it.
         Err(error) => {
-            let level = if rank == TRACKER { log::Level::Warn } else { log::Level::Info };
-            log::log!(level, "{rank} cannot read {}: {error}", file.display());
-            return Ok((None, None));
+            let reason = WalkError::Io { path: file.clone(), error };
+            log::info!("{rank} cannot read it: {reason}");
+            return Ok(Seen { unread: vec![Unread::from(&reason)], ..Seen::default() });
         }
     };
     let metainfo =
@@ -235,10 +228,11 @@ fn look_by_torrent(
     let info = metainfo.info();
     let roots = Roots::in_folder(from, &info.manifest);
     let paths: Vec<PathBuf> = roots.paths().map(Path::to_owned).collect();
-    let view = look(&paths, rank)?.map(|view| View { roots, identity: view.identity });
+    let seen = look(&paths, rank)?;
+    let view = seen.view.map(|view| View { roots, identity: view.identity });
     let (manifest, hashes) = (Arc::new(info.manifest.clone()), info.piece_hashes.clone());
     let known = Known { manifest, hashes, info_hash: metainfo.info_hash() };
-    Ok((view, Some(known)))
+    Ok(Seen { view, known: Some(known), unread: seen.unread })
 }
 
 /// A target that lies in what is staged would be staged itself, half made. It is told as it was typed, so that all ranks say
@@ -257,46 +251,6 @@ fn check_apart(folder: &Path, typed: &Path, view: Option<&View>) -> Result<(), (
     }
 }
 
-/// Puts a mark into the target, so that ranks that share it find out.
-fn mark(folder: &Path) -> Result<(Marker, String), (Outcome, String)> {
-    fs::create_dir_all(folder).map_err(refused(folder))?;
-    let marker = Marker::find_or_put(folder).map_err(refused(folder))?;
-    let word = marker.word().to_owned();
-    Ok((marker, word))
-}
-
-/// The same where the target is not to be made: the mark is put into the nearest folder that is there.
-fn mark_above(folder: &Path) -> Result<(Marker, String), (Outcome, String)> {
-    let whole = std::path::absolute(folder).map_err(refused(folder))?;
-    let above = whole.ancestors().find(|above| above.exists()).unwrap_or(&whole);
-    let marker = Marker::find_or_put(above).map_err(refused(folder))?;
-    let rest = whole.strip_prefix(above).unwrap_or(Path::new(""));
-    let word = format!("{} {}", marker.word(), rest.display());
-    Ok((marker, word))
-}
-
-fn refused(folder: &Path) -> impl Fn(io::Error) -> (Outcome, String) {
-    move |error| {
-        let what = match error.kind() {
-            io::ErrorKind::AlreadyExists | io::ErrorKind::NotADirectory => "there is a file in its way".to_owned(),
-            kind => kind.to_string(),
-        };
-        let folder = folder.display();
-        (
-            Outcome::Disk,
-            format!("--to {folder}: {what}; every rank must be able to make that folder and to write there"),
-        )
-    }
-}
-
-/// The target of a rank, with what stands in braces.
-fn fill_in(to: &Path, rank: Rank, host: &str) -> PathBuf {
-    match to.to_str() {
-        Some(text) => text.replace("{rank}", &rank.0.to_string()).replace("{host}", host).into(),
-        None => to.to_owned(),
-    }
-}
-
 fn host() -> String {
     rustix::system::uname().nodename().to_string_lossy().into_owned()
 }
@@ -306,6 +260,21 @@ fn threads(local_ranks: u32) -> usize {
     const MOST: usize = 16;
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     (cores / local_ranks.max(1) as usize).clamp(1, MOST)
+}
+
+fn purpose(args: &StageArgs) -> Purpose {
+    if args.plan { Purpose::Forecast } else { Purpose::Stage }
+}
+
+fn config(args: &StageArgs, world: &World) -> Config {
+    Config {
+        rank: world.rank(),
+        world: world.size(),
+        incarnation: Incarnation::default(),
+        seed: args.seed,
+        policy: policy(args),
+        patience: Patience::job(),
+    }
 }
 
 fn policy(args: &StageArgs) -> Policy {
@@ -339,6 +308,15 @@ fn observers(args: &StageArgs, legend: &Legend, size: u32) -> Observers {
         false => observers.add(StagingText::new(io::stdout(), staged(args, legend, size))),
     }
     observers
+}
+
+/// Learns what is served by its name: what is offered and not wanted says it in no step.
+fn learn_name(names: &mut Names, observed: &Observed, legend: &Legend) {
+    if let Observed::Served { torrent, .. } | Observed::Refused { torrent, .. } = observed
+        && let Some(name) = legend.torrent(*torrent)
+    {
+        names.learn(*torrent, &name);
+    }
 }
 
 /// What each rank that writes is to have in the end.

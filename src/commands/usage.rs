@@ -87,6 +87,7 @@ mod tests {
             ("generate d --owners -1", "write digits"),
             ("generate d --twist odd", "crlf"),
             ("soak --seed 99999999999999999999", "too large"),
+            ("stage x --to y/{user}", "{user}; {rank} and {host} are known"),
             ("torrent create x --piece-length 3M", "write 65536"),
             ("torrent create x --announce y", "write http://"),
             ("soak --case foo", "it is written SEED"),

@@ -4,8 +4,8 @@ use std::fmt;
 use std::io::{self, Write};
 
 use comfy_table::{CellAlignment, Table, presets};
-use indicatif::HumanBytes;
 
+pub(super) use crate::metainfo::sized;
 use crate::metainfo::{Manifest, Node};
 
 /// Prints a text. Who reads it through `head` has closed the pipe before the end: what cannot be written is left out.
@@ -20,11 +20,6 @@ pub(super) fn counted(count: impl TryInto<u64>, what: &str) -> String {
         Ok(count) => format!("{count} {what}s"),
         Err(_) => unreachable!("no count here has more than 64 bits"),
     }
-}
-
-/// So many bytes, in the unit that suits.
-pub(super) fn sized(bytes: u64) -> String {
-    HumanBytes(bytes).to_string().replace(".00 ", " ")
 }
 
 /// How many files and links a tree has.

@@ -106,7 +106,7 @@ fn whole<T>(value: T, read: usize, bytes: &[u8]) -> Result<T, CodecError> {
 
 /// Four bytes that damage changes, but for one case in four billion: each step is a bijection of the state, and the last
 /// folds its halves.
-fn checksum(bytes: &[u8]) -> [u8; 4] {
+pub(super) fn checksum(bytes: &[u8]) -> [u8; 4] {
     let (words, rest) = bytes.as_chunks::<8>();
     let mut last = [0; 8];
     last[..rest.len()].copy_from_slice(rest);

@@ -1,8 +1,8 @@
 //! A record of all that a node heard and decided, from which its run can be gone through again.
 //!
-//! One file a rank: a line that names it, a version byte, and frames. A frame is a four-byte length and so many bytes; the
-//! first holds the node's settings, each other one an event with its time and the decisions that followed, and an empty
-//! one ends the record.
+//! One file a rank: a line that names it, a version byte, and frames. A frame is a four-byte length, four bytes of checksum
+//! and as many bytes as the length says; the first holds the node's settings, each other one an event with its time and the
+//! decisions that followed, and a length of nothing ends the record. The checksum tells damage from another decision.
 
 use std::fs::File;
 use std::io::{BufWriter, Write};
@@ -10,11 +10,13 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::codec::encode_value;
+use super::codec::{checksum, encode_value};
 use crate::protocol::{Catalog, Config, Decision, Event, Node, Outbox, Rank, Time};
 
 pub(super) const MAGIC: &[u8; 13] = b"tema3 record\n";
-pub(super) const VERSION: u8 = 2;
+pub(super) const VERSION: u8 = 3;
+/// What stands before the bytes of a frame.
+const FRAME_HEADER: usize = 8;
 
 /// What a node heard, and what it decided then.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -80,10 +82,12 @@ impl Record {
 
     fn write(&mut self, value: &impl Serialize) -> std::io::Result<()> {
         self.frame.clear();
-        self.frame.extend_from_slice(&[0; 4]);
+        self.frame.extend_from_slice(&[0; FRAME_HEADER]);
         encode_value(value, &mut self.frame).map_err(std::io::Error::other)?;
-        let length = u32::try_from(self.frame.len() - 4).map_err(std::io::Error::other)?;
+        let length = u32::try_from(self.frame.len() - FRAME_HEADER).map_err(std::io::Error::other)?;
+        let sum = checksum(&self.frame[FRAME_HEADER..]);
         self.frame[..4].copy_from_slice(&length.to_le_bytes());
+        self.frame[4..FRAME_HEADER].copy_from_slice(&sum);
         self.file.write_all(&self.frame)
     }
 

@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::{BufReader, ErrorKind, Read};
 use std::path::Path;
 
-use super::codec::{CodecError, decode_value, encode_value};
+use super::codec::{CodecError, checksum, decode_value, encode_value};
 use super::excerpt::start_of;
 use super::record::{Entry, MAGIC, VERSION};
 use crate::protocol::{Catalog, Config, Decision, Event, Node, Outbox, Rank, Time};
@@ -36,15 +36,18 @@ pub enum ReplayError {
     Version(u8),
     /// Its end is missing: the run was killed, or the file is cut.
     #[error(
-        "this record is cut off after event {events} (was the run killed, or the disk full?); up to there the node decided as it \
-         was recorded"
+        "this record is cut off after event {events} (was the run killed, the disk full, or the file damaged?); up to there the \
+         node decided as it was recorded"
     )]
     CutOff {
         /// How many events are whole.
         events: u64,
     },
     /// Its bytes mean nothing.
-    #[error("this record is damaged after event {events}: {source}; record the run again")]
+    #[error(
+        "this record cannot be read after event {events}: {source}; it is damaged, or another build of tema3 wrote it: record the \
+         run again"
+    )]
     Damaged {
         /// How many events came before the damage.
         events: u64,
@@ -80,7 +83,8 @@ impl fmt::Display for Difference {
         let same = recorded.iter().zip(replayed).take_while(|(recorded, replayed)| recorded == replayed).count();
         writeln!(f, "event {number}, at {} ns, comes out otherwise: {}", now.0, start_of(event))?;
         writeln!(f, "  decision {} was recorded as {}", same + 1, start_of(&recorded.get(same)))?;
-        write!(f, "  and is now {}", start_of(&replayed.get(same)))
+        writeln!(f, "  and is now {}", start_of(&replayed.get(same)))?;
+        write!(f, "  the record is not damaged: did another build of tema3 write it? Else this is a bug in tema3")
     }
 }
 
@@ -150,11 +154,16 @@ impl Frames {
         if length > LONGEST_FRAME {
             return Err(ReplayError::Damaged { events, source: CodecError::TooLong(length) });
         }
+        let mut sum = [0; 4];
+        self.fill(&mut sum)?;
         // Read as it comes: a damaged length takes no more memory than the file has bytes.
         self.frame.clear();
         (&mut self.file).take(length as u64).read_to_end(&mut self.frame)?;
         if self.frame.len() < length {
             return Err(ReplayError::CutOff { events });
+        }
+        if sum != checksum(&self.frame) {
+            return Err(ReplayError::Damaged { events, source: CodecError::Damaged });
         }
         decode_value(&self.frame).map(Some).map_err(|source| ReplayError::Damaged { events, source })
     }
@@ -241,6 +250,7 @@ mod tests {
         let ReplayError::Differs(difference) = error else { panic!("{error}") };
         assert_eq!((difference.number, difference.recorded.len(), difference.replayed.len()), (1, 1, 2));
         assert!(difference.to_string().contains("decision 2 was recorded as None"), "{difference}");
+        assert!(difference.to_string().contains("another build"), "{difference}");
     }
 
     #[test]
@@ -258,6 +268,20 @@ mod tests {
             }
         }
         assert_eq!(most, 3);
+    }
+
+    #[test]
+    fn a_bit_that_is_lost_anywhere_is_damage_and_never_another_decision() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = record_of_three_events(folder.path());
+        let whole = std::fs::read(&path).unwrap();
+        for bit in 0..whole.len() * 8 {
+            let mut damaged = whole.clone();
+            damaged[bit / 8] ^= 1 << (bit % 8);
+            std::fs::write(&path, &damaged).unwrap();
+            let error = replay(&path, faithful).unwrap_err();
+            assert!(!matches!(error, ReplayError::Differs(_) | ReplayError::Io(_)), "bit {bit}: {error}");
+        }
     }
 
     #[test]

@@ -147,6 +147,19 @@ fn a_recorded_run_decides_the_same_when_it_is_replayed() {
     }
 }
 
+#[test]
+fn a_record_that_was_damaged_is_bad_input_and_no_other_decision() {
+    let run = small(&[]).run(Layout::InAndOut, &["--record", "record"]);
+    let path = run.folder.path().join("record/rank1.record");
+    let mut bytes = std::fs::read(&path).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    std::fs::write(&path, bytes).unwrap();
+    let replayed = run_alone(run.folder.path(), ["replay", "record"]);
+    assert_eq!(replayed.code, 3, "{}", replayed.stderr);
+    assert!(replayed.stderr.contains("rank1.record: ") && replayed.stderr.contains("damaged"), "{}", replayed.stderr);
+}
+
 /// A place below a file, one that is a folder, one in a folder that is not there: what root may not do either.
 #[test]
 fn a_place_that_cannot_be_written_ends_the_run_before_it_starts() {

@@ -57,6 +57,7 @@ fn commands_that_need_no_mpi_run_without_mpirun() {
     let ended = run_alone(folder.path(), ["generate", "made", "--clients", "2", "--files", "1"]);
     assert_eq!(ended.code, 0, "{}", ended.stderr);
     assert!(folder.path().join("made/in2.txt").exists());
+    assert!(ended.stdout.contains("-np 3 ") && ended.stdout.contains("--oversubscribe"), "{}", ended.stdout);
     let again = run_alone(folder.path(), ["generate", "made"]);
     assert_eq!(again.code, 2, "{}", again.stderr);
 }

@@ -17,7 +17,11 @@ fn a_disk_that_is_too_small_is_told_before_the_first_byte_and_what_is_freed_is_e
     let Some(_small) = Mounted::at(&at("out/1"), "2M") else { return };
     fs::write(at("out/1/in the way"), noise(60, 1_000_000)).unwrap();
     let line = "data --to out/{rank} --piece-length 16K";
-    assert_refused(&stage(3, folder.path(), line).run(), 6, &["rank 1", "out/1", "bytes are needed"]);
+    assert_refused(
+        &stage(3, folder.path(), line).run(),
+        6,
+        &["rank 1 on ", "out/1 needs 1.43 MiB and has 1.0", " MiB free"],
+    );
     assert!(!at("out/1/data").exists());
     fs::remove_file(at("out/1/in the way")).unwrap();
     stage(3, folder.path(), line).well();
@@ -25,6 +29,16 @@ fn a_disk_that_is_too_small_is_told_before_the_first_byte_and_what_is_freed_is_e
         assert_alike(&at("data"), &at(&format!("out/{rank}/data")));
     }
     assert_only(&at("out/1"), &["data"]);
+}
+
+#[test]
+fn where_there_is_no_room_no_folder_is_left() {
+    let folder = plain(&[1_500_000]);
+    let small = folder.path().join("small");
+    let Some(_small) = Mounted::at(&small, "1M") else { return };
+    let ended = stage(3, folder.path(), "data --to small/out/{rank} --from-ranks 0 --for 1").run();
+    assert_refused(&ended, 6, &["rank 1 on ", "small/out/1 needs 1.43 MiB and has 1"]);
+    assert_only(&small, &[]);
 }
 
 #[test]
@@ -79,9 +93,8 @@ fn a_target_that_is_read_only_is_told_by_name() {
     mounted.remount("ro");
     let ended = stage(3, folder.path(), "data --to out/{rank}").run();
     assert_refused(&ended, 6, &["out/1", "read-only filesystem", "every rank must be able"]);
-    for rank in 0..3 {
-        assert_only(&folder.path().join(format!("out/{rank}")), &[]);
-    }
+    assert_only(&folder.path().join("out"), &["1"]);
+    assert_only(&folder.path().join("out/1"), &[]);
 }
 
 #[test]

@@ -48,7 +48,7 @@ fn a_place_that_is_too_small_is_named_with_what_it_needs_and_has() {
     let folder = plain(&[1_500_000]);
     let Some(_small) = Mounted::at(&folder.path().join("out/1"), "1M") else { return };
     let ended = stage(2, folder.path(), "data --to out/{rank} --plan").run();
-    assert_refused(&ended, 6, &["rank 1 on ", "/out/1 needs 1.43 MiB and has ", " KiB free"]);
+    assert_refused(&ended, 6, &["rank 1 on ", "/out/1 needs 1.43 MiB and has 1 MiB free"]);
     assert_only(&folder.path().join("out"), &["1"]);
     assert_only(&folder.path().join("out/1"), &[]);
 }

@@ -1,5 +1,7 @@
 //! What a staging shows of itself, meanwhile and at its end.
 
+use serde_json::Value;
+
 use super::program::stage;
 use super::trees::plain;
 
@@ -40,4 +42,22 @@ fn the_table_says_who_got_what_from_whom_and_the_lines_below_what_that_comes_to(
     assert_eq!(ended.said("with these limits 1.05 s is the least: this took "), 1, "{ended:#?}");
     let unlimited = stage(3, folder.path(), "data --to new/{rank}").well();
     assert_eq!(unlimited.said("with these limits"), 0, "{unlimited:#?}");
+}
+
+#[test]
+fn the_events_name_portions_of_the_tree_and_lists_on_either_side() {
+    let folder = plain(&[300_000, 20_000]);
+    let line = "data --to out/{rank} --from-ranks 0 --for 1-2 --piece-length 16K --events events";
+    stage(3, folder.path(), line).well();
+    let named = |rank: u32, event: &str| -> Vec<String> {
+        let lines = std::fs::read_to_string(folder.path().join(format!("events/rank{rank}.jsonl"))).unwrap();
+        let lines = lines.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+        lines.filter(|line| line["event"] == event).map(|line| line["file"].as_str().unwrap().to_owned()).collect()
+    };
+    for (rank, event) in [(0, "served"), (1, "segment"), (2, "segment")] {
+        let named = named(rank, event);
+        assert!(named.contains(&"listing/00000000".into()) || rank > 0, "{named:?}");
+        assert!(named.contains(&"tree/00000000".into()), "{named:?}");
+        assert!(named.iter().all(|file| file.starts_with("tree/") || file.starts_with("listing/")), "{named:?}");
+    }
 }

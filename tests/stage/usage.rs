@@ -26,6 +26,14 @@ fn without_mpirun_it_says_how_it_is_started() {
 }
 
 #[test]
+fn a_word_in_braces_that_nobody_fills_in_is_named_and_no_folder_is_made() {
+    let folder = plain(&[1]);
+    let ended = stage(2, folder.path(), "data --to out/x{user}").run();
+    assert_refused(&ended, 2, &["'out/x{user}' for '--to <DIR>'", "{user}; {rank} and {host} are known"]);
+    assert_only(folder.path(), &["data"]);
+}
+
+#[test]
 fn a_rank_that_is_not_there_is_named_once() {
     let folder = plain(&[1]);
     for line in ["data --to out --for 1,7", "data --to out --from-ranks 7"] {
@@ -66,7 +74,7 @@ fn a_pattern_that_takes_nothing_is_named_and_nothing_is_staged() {
     let folder = plain(&[1, 2]);
     let line = "data --to out/{rank} --want data/file0 --want file1";
     assert_refused(&stage(2, folder.path(), line).run(), 3, &["--want 'file1'", "like 'data/file0'"]);
-    assert!(!folder.path().join("out/0/data").exists());
+    assert_only(folder.path(), &["data"]);
 }
 
 #[test]

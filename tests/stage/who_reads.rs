@@ -8,11 +8,9 @@ use super::compared::{assert_alike, assert_only};
 use super::program::{assert_refused, stage};
 use super::trees::{noise, plain, touch};
 
-/// A run that was refused leaves nothing on so many ranks.
-fn assert_nothing_left(folder: &Path, ranks: u32) {
-    for rank in 0..ranks {
-        assert_only(&folder.join(format!("out/{rank}")), &[]);
-    }
+/// A run that was refused leaves nothing, not even the folders that it was to fill.
+fn assert_nothing_left(folder: &Path) {
+    assert!(!folder.join("out").exists(), "{:?}", fs::read_dir(folder.join("out")).unwrap().collect::<Vec<_>>());
 }
 
 #[test]
@@ -99,7 +97,7 @@ fn the_same_path_with_another_size_is_a_conflict_that_names_both_ranks() {
     fs::write(folder.path().join("other/data/file0"), noise(31, 299_999)).unwrap();
     let ended = stage(1, folder.path(), "data --to out/{rank}").and(1, "other/data --to out/{rank}").run();
     assert_refused(&ended, 7, &["data/file0", "300000 bytes on rank 0", "299999 on rank 1", "--from-ranks"]);
-    assert_nothing_left(folder.path(), 2);
+    assert_nothing_left(folder.path());
 }
 
 #[test]
@@ -132,17 +130,48 @@ fn the_same_path_with_other_content_is_a_conflict_that_names_both_ranks_though_s
 fn what_nobody_can_read_ends_with_one_clear_sentence() {
     let folder = tempfile::tempdir().unwrap();
     let ended = stage(3, folder.path(), "nowhere --to out/{rank}").run();
-    assert_refused(&ended, 3, &["nowhere", "No such file"]);
+    assert_refused(
+        &ended,
+        3,
+        &["no rank can read nowhere: No such file or directory (all 3 ranks)", "is the path right"],
+    );
+    assert!(!ended.stderr.contains("rank 0 cannot read"), "once is enough: {ended:#?}");
     assert!(ended.took < Duration::from_secs(10), "{ended:?}");
-    assert_nothing_left(folder.path(), 3);
+    assert_nothing_left(folder.path());
 }
 
 #[test]
 fn a_source_of_several_that_nobody_can_read_is_named() {
     let folder = plain(&[1000]);
     let ended = stage(2, folder.path(), "data nowhere --to out/{rank}").run();
-    assert_refused(&ended, 3, &["nowhere"]);
-    assert_nothing_left(folder.path(), 2);
+    assert_refused(&ended, 3, &["no rank can read nowhere: No such file or directory (all 2 ranks)"]);
+    assert_nothing_left(folder.path());
+}
+
+#[test]
+fn of_the_ranks_that_are_to_read_each_is_named_that_cannot() {
+    let folder = plain(&[1000]);
+    let _socket = std::os::unix::net::UnixListener::bind(folder.path().join("away")).unwrap();
+    let line = "away --to out/{rank} --from-ranks 1,2";
+    let ended = stage(2, folder.path(), line).and(1, "nowhere/away --to out/{rank} --from-ranks 1,2").run();
+    let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    let words = [
+        format!("no rank can read away: it is a socket (rank 1 on {host})"),
+        format!("; nowhere/away: No such file or directory (rank 2 on {host})"),
+    ];
+    assert_refused(&ended, 3, &words.each_ref().map(String::as_str));
+    assert_nothing_left(folder.path());
+}
+
+#[test]
+fn a_folder_that_was_there_stays_where_a_run_is_refused() {
+    let folder = plain(&[1000]);
+    fs::create_dir_all(folder.path().join("out/1")).unwrap();
+    let ended = stage(3, folder.path(), "nowhere --to out/{rank}/deep").run();
+    assert_refused(&ended, 3, &["no rank can read nowhere"]);
+    assert_only(folder.path(), &["data", "out"]);
+    assert_only(&folder.path().join("out"), &["1"]);
+    assert_only(&folder.path().join("out/1"), &[]);
 }
 
 #[test]
@@ -150,8 +179,8 @@ fn what_cannot_be_shared_ends_with_one_clear_sentence() {
     let folder = plain(&[1000]);
     let _socket = std::os::unix::net::UnixListener::bind(folder.path().join("data/socket")).unwrap();
     let ended = stage(2, folder.path(), "data --to out/{rank}").run();
-    assert_refused(&ended, 3, &["data/socket is a socket"]);
-    assert_nothing_left(folder.path(), 2);
+    assert_refused(&ended, 3, &["rank 0 on ", "data/socket is a socket"]);
+    assert_nothing_left(folder.path());
 }
 
 #[test]
@@ -177,7 +206,7 @@ fn a_hard_link_without_its_file_is_refused_by_name() {
     fs::hard_link(folder.path().join("data/file0"), folder.path().join("data/other")).unwrap();
     let ended = stage(3, folder.path(), "data --to out/{rank} --want data/other --for 1").run();
     assert_refused(&ended, 3, &["rank 1", "data/other is a hard link to data/file0"]);
-    assert_only(&folder.path().join("out/1"), &[]);
+    assert_nothing_left(folder.path());
 }
 
 #[test]

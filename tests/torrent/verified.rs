@@ -36,6 +36,15 @@ fn a_byte_that_is_wrong_is_told_with_its_piece_and_file() {
 }
 
 #[test]
+fn a_byte_that_is_wrong_where_small_files_share_a_piece_blames_none_of_them_alone() {
+    let folder = tree();
+    spoil(&folder.path().join("tree/sub/small3"), 100);
+    let told = told(folder.path());
+    assert!(told.contains("at least one of ") && !told.contains("fault"), "{told}");
+    assert!(told.contains("tree/sub/small3") && told.contains("\n1 of "), "{told}");
+}
+
+#[test]
 fn what_is_missing_cut_off_or_something_else_is_told() {
     let folder = tree();
     let at = |name: &str| folder.path().join("tree").join(name);

@@ -9,6 +9,8 @@ use crate::metainfo::{Legible, Manifest, Node, PieceIndex, PieceMap};
 
 /// More files than these are not told one by one.
 const MOST_ROWS: usize = 40;
+/// More files of a piece than these are not told one by one.
+const MOST_NAMES: usize = 8;
 /// More runs of pieces than these are not told one by one.
 const MOST_RUNS: usize = 20;
 
@@ -51,15 +53,13 @@ pub(super) enum Fault {
         /// What it should say.
         expected: String,
     },
-    /// Pieces of it do not match.
+    /// Pieces in which nothing else lies do not match.
     Pieces {
         /// How many.
         wrong: u32,
-        /// Of how many.
+        /// Of how many, shared ones too.
         of: u32,
     },
-    /// It has its length, but a piece of it cannot be checked, for another file of that is wrong.
-    Unproven(PieceIndex),
 }
 
 impl fmt::Display for Fault {
@@ -72,18 +72,34 @@ impl fmt::Display for Fault {
                 write!(f, "leads to '{}' instead of '{}'", Legible(found), Legible(expected))
             }
             Self::Pieces { wrong, of } => write!(f, "{wrong} of {} wrong", counted(*of, "piece")),
-            Self::Unproven(piece) => {
-                write!(f, "not proved: piece {} has bytes of a wrong file too", piece.ordinal())
-            }
         }
     }
+}
+
+/// A piece that is not what it should be, and the files in it of which nothing else is known to be wrong.
+#[derive(Debug, PartialEq, Eq)]
+struct Doubt {
+    piece: PieceIndex,
+    /// By their place in the manifest.
+    files: Vec<usize>,
+    cause: Cause,
+}
+
+/// Why the files of a piece are in doubt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Cause {
+    /// At least one of them differs.
+    OneOfThem,
+    /// Another file of the piece is at fault.
+    Another,
 }
 
 /// All that is wrong.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Findings {
-    /// The entries at fault, by their place in the manifest.
+    /// The entries at fault for certain, by their place in the manifest.
     faults: Vec<(usize, Fault)>,
+    doubts: Vec<Doubt>,
     wrong: Vec<PieceIndex>,
     unread: Vec<PieceIndex>,
 }
@@ -98,10 +114,14 @@ impl Findings {
         };
         let faults = looks.into_iter().enumerate().filter_map(|(entry, fault)| {
             let is_file = matches!(manifest.entries[entry].node, Node::File { .. });
-            let fault = fault.or_else(|| is_file.then(|| fault_of_pieces(&map, entry, pieces)).flatten());
+            let fault = fault.or_else(|| is_file.then(|| fault_of_pieces(manifest, &map, entry, pieces)).flatten());
             Some((entry, fault?))
         });
-        Self { faults: faults.collect(), wrong: with(PieceState::Wrong), unread: with(PieceState::Unread) }
+        let faults: Vec<(usize, Fault)> = faults.collect();
+        let is_bad = |piece: &PieceIndex| matches!(pieces[piece.as_usize()], PieceState::Wrong | PieceState::Unread);
+        let bad = (0..map.pieces()).map(PieceIndex).filter(is_bad);
+        let doubts = bad.filter_map(|piece| doubt(files_in(manifest, &map, piece), piece, &faults)).collect();
+        Self { faults, doubts, wrong: with(PieceState::Wrong), unread: with(PieceState::Unread) }
     }
 
     /// Whether nothing is wrong.
@@ -123,6 +143,10 @@ impl Findings {
                 lines.push(format!("  and {more} more"));
             }
         }
+        lines.extend(self.doubts.iter().take(MOST_ROWS).map(|doubt| doubt.tell(manifest)));
+        if let Some(more @ 1..) = self.doubts.len().checked_sub(MOST_ROWS) {
+            lines.push(format!("and {more} more such pieces"));
+        }
         for (found, what) in [(&self.wrong, "wrong"), (&self.unread, "not there to be checked")] {
             if !found.is_empty() {
                 lines.push(format!("{} of {} {what}: {}", found.len(), counted(pieces, "piece"), runs(found)));
@@ -132,16 +156,50 @@ impl Findings {
     }
 }
 
-/// What is wrong with an entry that looks as it should.
-fn fault_of_pieces(map: &PieceMap, entry: usize, pieces: &[PieceState]) -> Option<Fault> {
-    let own = map.pieces_of(entry);
-    let state = |piece: &u32| pieces[*piece as usize];
-    match own.clone().filter(|piece| state(piece) == PieceState::Wrong).count() {
-        0 => {
-            own.clone().find(|piece| state(piece) == PieceState::Unread).map(|piece| Fault::Unproven(PieceIndex(piece)))
+impl Doubt {
+    fn tell(&self, manifest: &Manifest) -> String {
+        let Self { piece, files, cause } = self;
+        let named = files.iter().take(MOST_NAMES).map(|file| manifest.entries[*file].path.to_string());
+        let mut named = named.collect::<Vec<_>>().join(", ");
+        if let Some(more @ 1..) = files.len().checked_sub(MOST_NAMES) {
+            named = format!("{named} and {more} more");
         }
-        wrong => Some(Fault::Pieces { wrong: wrong as u32, of: own.len() as u32 }),
+        let piece = piece.ordinal();
+        match cause {
+            Cause::OneOfThem => {
+                format!("at least one of {} differs, which share piece {piece}: {named}", counted(files.len(), "file"))
+            }
+            Cause::Another => format!("not proved, for a file at fault has bytes in piece {piece} too: {named}"),
+        }
     }
+}
+
+/// The files with bytes in a piece, each once.
+fn files_in(manifest: &Manifest, map: &PieceMap, piece: PieceIndex) -> Vec<usize> {
+    let is_file = |entry: &usize| matches!(manifest.entries[*entry].node, Node::File { .. });
+    map.spans(piece).map(|span| span.entry).filter(is_file).collect()
+}
+
+/// What a piece that is not right says of the files in it that are not at fault for certain, where there are any.
+fn doubt(files: Vec<usize>, piece: PieceIndex, faults: &[(usize, Fault)]) -> Option<Doubt> {
+    let is_at_fault = |file: &usize| faults.binary_search_by_key(file, |(entry, _)| *entry).is_ok();
+    let (at_fault, files): (Vec<usize>, Vec<usize>) = files.into_iter().partition(is_at_fault);
+    let cause = if at_fault.is_empty() { Cause::OneOfThem } else { Cause::Another };
+    match (&files[..], cause) {
+        // One alone went away while it was read: that nothing of it could be checked is told of its pieces.
+        ([], _) | ([_], Cause::OneOfThem) => None,
+        _ => Some(Doubt { piece, files, cause }),
+    }
+}
+
+/// What is wrong for certain with a file that looks as it should.
+fn fault_of_pieces(manifest: &Manifest, map: &PieceMap, entry: usize, pieces: &[PieceState]) -> Option<Fault> {
+    let all = map.pieces_of(entry);
+    let is_own_and_wrong = |piece: &u32| {
+        pieces[*piece as usize] == PieceState::Wrong && files_in(manifest, map, PieceIndex(*piece)) == [entry]
+    };
+    let wrong = all.clone().filter(is_own_and_wrong).count();
+    (wrong > 0).then(|| Fault::Pieces { wrong: wrong as u32, of: all.len() as u32 })
 }
 
 /// `1, 3-5, 9`, as people count.
@@ -182,16 +240,44 @@ mod tests {
     }
 
     #[test]
-    fn a_wrong_piece_is_told_for_every_file_that_has_bytes_in_it() {
+    fn of_a_wrong_piece_that_files_share_no_single_one_is_said_to_be_wrong() {
         assert_eq!(
-            told([None, None, None, None], [Right, Wrong, Wrong, Right, Wrong]),
+            told([None, None, None, None], [Right, Right, Wrong, Right, Wrong]),
             "\
-3 faults in 3 files:
-  t/a  2 of 3 pieces wrong
-  t/b  1 of 1 piece wrong
+1 fault in 3 files:
   t/c  1 of 2 pieces wrong
-3 of 5 pieces wrong: 2-3, 5"
+at least one of 2 files differs, which share piece 3: t/a, t/b
+2 of 5 pieces wrong: 3, 5"
         );
+        assert_eq!(
+            told([None, None, None, None], [Right, Right, Wrong, Right, Right]),
+            "\
+at least one of 2 files differs, which share piece 3: t/a, t/b
+1 of 5 pieces wrong: 3"
+        );
+    }
+
+    #[test]
+    fn a_file_that_is_wrong_in_a_piece_of_its_own_leaves_those_that_share_another_unproven() {
+        assert_eq!(
+            told([None, None, None, None], [Right, Wrong, Wrong, Right, Right]),
+            "\
+1 fault in 3 files:
+  t/a  1 of 3 pieces wrong
+not proved, for a file at fault has bytes in piece 3 too: t/b
+2 of 5 pieces wrong: 2-3"
+        );
+    }
+
+    #[test]
+    fn of_many_files_in_a_piece_the_first_are_named() {
+        let file = |n: usize| {
+            let path = TreePath::new(["t", &format!("{n:02}")]).unwrap();
+            Entry { path, node: Node::File { length: 1 }, mode: None, modified: None }
+        };
+        let many = Manifest { piece_length: 50, entries: (0..12).map(file).collect() };
+        let told = Findings::judge(&many, vec![None; 12], &[Wrong]).tell(&many, &many, 1);
+        assert!(told.contains("of 12 files differs") && told.contains("t/07 and 4 more\n"), "{told}");
     }
 
     #[test]
@@ -199,9 +285,9 @@ mod tests {
         assert_eq!(
             told([Some(Fault::Missing), None, None, None], [Unread, Unread, Unread, Right, Right]),
             "\
-2 faults in 3 files:
+1 fault in 3 files:
   t/a  missing
-  t/b  not proved: piece 3 has bytes of a wrong file too
+not proved, for a file at fault has bytes in piece 3 too: t/b
 3 of 5 pieces not there to be checked: 1-3"
         );
     }

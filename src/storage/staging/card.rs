@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+use super::Unread;
+
 /// A rank's card. It travels with the protocol's own, which does not look into it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Card {
@@ -11,6 +13,8 @@ pub struct Card {
     pub host: String,
     /// What tells whether another rank sees the same source; none where this one sees nothing of it.
     pub view: Option<String>,
+    /// What it was to read and cannot, for people.
+    pub unread: Vec<Unread>,
     /// What tells whether another rank writes to the same place; none where this one writes nothing.
     pub place: Option<String>,
     /// That place as a path, for people.

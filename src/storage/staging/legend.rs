@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use super::card::Card;
 use super::plan::Plan;
 use super::portions::{name_of, number_of};
-use crate::metainfo::{Bitfield, Manifest, PieceHashes, PieceIndex, TreePath};
+use crate::metainfo::{Bitfield, Manifest, PieceHashes, PieceIndex, TorrentId, TreePath};
 use crate::storage::target::Prospect;
 
 /// A view of a [`Staging`](super::Staging) that fills while it runs, for whoever watches the swarm beside it.
@@ -18,6 +18,7 @@ struct Known {
     cards: OnceLock<BTreeMap<u32, Card>>,
     plan: OnceLock<Arc<Plan>>,
     prospects: Mutex<BTreeMap<u32, Prospect>>,
+    torrents: Mutex<BTreeMap<TorrentId, String>>,
 }
 
 impl Legend {
@@ -32,6 +33,16 @@ impl Legend {
 
     pub(super) fn learn_prospect(&self, rank: u32, prospect: Prospect) {
         self.0.prospects.lock().unwrap_or_else(PoisonError::into_inner).insert(rank, prospect);
+    }
+
+    pub(super) fn learn_torrent(&self, torrent: TorrentId, name: &str) {
+        self.0.torrents.lock().unwrap_or_else(PoisonError::into_inner).insert(torrent, name.to_owned());
+    }
+
+    /// The name that a torrent has in the swarm, of those that this rank wants or offers.
+    #[must_use]
+    pub fn torrent(&self, torrent: TorrentId) -> Option<String> {
+        self.0.torrents.lock().unwrap_or_else(PoisonError::into_inner).get(&torrent).cloned()
     }
 
     /// What each rank that writes expects of its place, as far as it was asked.

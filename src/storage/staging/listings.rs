@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::folio::Folio;
 use super::plan::{Listing, Plan};
 use super::task::Done;
-use super::{Purpose, Staging, Urgency};
+use super::{Purpose, Staging, Urgency, unread};
 use crate::metainfo::{Layout, PieceHashes, PieceIndex};
 use crate::storage::depot::{Failure, FailureKind, Offer, OwnWord};
 use crate::storage::{Block, StorageError, Word, Written};
@@ -87,7 +87,7 @@ impl Staging {
         if self.assembly.views.is_empty() {
             // One says it for all.
             if self.assembly.ranks().next() == Some(me) {
-                let reason = "no rank can read what is to be staged; see the lines above".to_owned();
+                let reason = unread::nothing_is_read(self.assembly.cards());
                 self.give_up(Failure { kind: FailureKind::Input, reason });
             }
             return;

@@ -2,10 +2,14 @@
 
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-/// A file with a random word in the folder into which a rank stages. The first rank that comes puts it there, and whoever
-/// finds it has the same place, on whichever node.
+use sha1::{Digest, Sha1};
+
+/// A file with a random word in the folder into which a rank stages, or above it, where that is not there yet. The first rank
+/// that comes puts it there, and whoever finds it has the same place, on whichever node. Other users, and jobs that stage to
+/// other places, have markers of their own: they come and go at other times.
 #[derive(Debug)]
 pub struct Marker {
     path: PathBuf,
@@ -13,16 +17,16 @@ pub struct Marker {
 }
 
 impl Marker {
-    const NAME: &str = ".tema3-place";
     /// The length of a word, in bytes.
     const WORD: usize = 16;
 
-    /// Reads the marker of a folder, or puts one there.
+    /// Reads the marker of a place below a folder, or puts one into the folder.
     ///
     /// # Errors
     /// Where that is not possible.
-    pub fn find_or_put(folder: &Path) -> io::Result<Self> {
-        let path = folder.join(Self::NAME);
+    pub fn find_or_put(folder: &Path, below: &Path) -> io::Result<Self> {
+        let name = name(below, rustix::process::geteuid().as_raw());
+        let path = folder.join(&name);
         loop {
             match File::open(&path) {
                 Ok(mut file) => {
@@ -34,7 +38,7 @@ impl Marker {
                 Err(error) => return Err(error),
             }
             // Whole before it has its name; where another was faster, its word counts.
-            let mut own = tempfile::Builder::new().prefix(Self::NAME).rand_bytes(Self::WORD).tempfile_in(folder)?;
+            let mut own = tempfile::Builder::new().prefix(&name).rand_bytes(Self::WORD).tempfile_in(folder)?;
             let name = own.path().file_name().unwrap_or_default().to_string_lossy().into_owned();
             own.write_all(&name.as_bytes()[name.len() - Self::WORD..])?;
             match own.persist_noclobber(&path) {
@@ -66,6 +70,13 @@ impl Marker {
     }
 }
 
+fn name(below: &Path, user: u32) -> String {
+    let mut digest = Sha1::new();
+    digest.update(user.to_le_bytes());
+    digest.update(below.as_os_str().as_bytes());
+    digest.finalize().iter().fold(".tema3-place-".to_owned(), |name, byte| format!("{name}{byte:02x}"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -74,20 +85,27 @@ mod tests {
     fn all_who_come_to_a_folder_find_the_same_word_and_in_another_folder_another() {
         let (one, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         let words: Vec<String> = std::thread::scope(|scope| {
-            let find = || scope.spawn(|| Marker::find_or_put(one.path()).unwrap().word().to_owned());
+            let find = || scope.spawn(|| Marker::find_or_put(one.path(), Path::new("")).unwrap().word().to_owned());
             let ranks: Vec<_> = (0..8).map(|_| find()).collect();
             ranks.into_iter().map(|rank| rank.join().unwrap()).collect()
         });
         assert!(words.iter().all(|word| *word == words[0] && word.len() == Marker::WORD));
-        assert_ne!(Marker::find_or_put(other.path()).unwrap().word(), words[0]);
+        assert_ne!(Marker::find_or_put(other.path(), Path::new("")).unwrap().word(), words[0]);
         assert_eq!(fs::read_dir(one.path()).unwrap().count(), 1, "only the marker is left");
+    }
+
+    #[test]
+    fn other_users_and_other_places_below_a_folder_have_markers_of_their_own() {
+        let names = [("", 1), ("", 2), ("out/0", 1), ("out/1", 1)].map(|(below, user)| name(Path::new(below), user));
+        let different: std::collections::BTreeSet<_> = names.iter().collect();
+        assert_eq!(different.len(), names.len());
     }
 
     #[test]
     fn all_who_share_a_marker_may_take_it_away_at_once() {
         let folder = tempfile::tempdir().unwrap();
         for _ in 0..200 {
-            let marker = Marker::find_or_put(folder.path()).unwrap();
+            let marker = Marker::find_or_put(folder.path(), Path::new("")).unwrap();
             std::thread::scope(|scope| {
                 (0..4).for_each(|_| _ = scope.spawn(|| marker.remove().unwrap()));
             });
@@ -98,10 +116,10 @@ mod tests {
     #[test]
     fn a_marker_that_another_run_has_put_since_stays() {
         let folder = tempfile::tempdir().unwrap();
-        let old = Marker::find_or_put(folder.path()).unwrap();
+        let old = Marker::find_or_put(folder.path(), Path::new("")).unwrap();
         old.remove().unwrap();
-        let new = Marker::find_or_put(folder.path()).unwrap();
+        let new = Marker::find_or_put(folder.path(), Path::new("")).unwrap();
         old.remove().unwrap();
-        assert_eq!(Marker::find_or_put(folder.path()).unwrap().word(), new.word());
+        assert_eq!(Marker::find_or_put(folder.path(), Path::new("")).unwrap().word(), new.word());
     }
 }

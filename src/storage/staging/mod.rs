@@ -24,6 +24,7 @@ mod portions;
 mod recent;
 mod taking;
 mod task;
+mod unread;
 mod workers;
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
@@ -35,6 +36,7 @@ pub use forerunner::piece_length_at;
 pub use legend::Legend;
 pub use marker::Marker;
 pub use order::{Known, Order, Purpose, Wishes};
+pub use unread::Unread;
 
 use self::arrivals::Arrivals;
 use self::card::Assembly;
@@ -166,6 +168,7 @@ impl Depot for Staging {
             (None, None) => return,
         };
         self.torrents.insert(torrent, part);
+        self.legend.learn_torrent(torrent, name);
         self.want_if_it_can_be_kept(torrent);
     }
 

@@ -2,6 +2,7 @@
 //! shared out. Every rank makes it for itself, out of the same listings, and comes to the same.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
@@ -9,10 +10,11 @@ use std::sync::{Arc, OnceLock};
 use super::card::Assembly;
 use super::order::{Known, Order};
 use super::portions::{Portion, Portions};
+use super::unread;
 use crate::metainfo::{Entry, Manifest, Node, PieceIndex, PieceMap, TreePath};
-use crate::storage::PieceDigest;
 use crate::storage::depot::{Failure, FailureKind};
 use crate::storage::source::Merged;
+use crate::storage::{PieceDigest, WalkError};
 
 /// The tree and its portions.
 #[derive(Debug)]
@@ -53,7 +55,12 @@ impl Listing {
         let input = |reason: String| Failure { kind: FailureKind::Input, reason };
         match &order.known {
             None => {
-                let entries = view.roots.list().map_err(|error| input(error.to_string()))?;
+                let advice = "let it be read there, or say which ranks are to read (--from-ranks)";
+                let listed = view.roots.list().map_err(|error| match error {
+                    WalkError::Io { .. } => format!("rank {} on {}: {error}; {advice}", order.rank, order.host),
+                    _ => format!("rank {} on {}: {error}", order.rank, order.host),
+                });
+                let entries = listed.map_err(input)?;
                 let manifest =
                     Manifest::arrange(entries, order.piece_length).map_err(|error| input(error.to_string()))?;
                 Ok(Self { manifest, kind: Kind::Found })
@@ -127,7 +134,7 @@ impl Plan {
             _ => found_by_all(listings, assembly, order.piece_length)?,
         };
         let map = manifest.piece_map();
-        nobody_lacks(&order.sources, &manifest)?;
+        nobody_lacks(&order.sources, &manifest, assembly)?;
         if let Some(reason) = order.wishes.idle(&manifest) {
             return Err(Failure { kind: FailureKind::Input, reason });
         }
@@ -180,13 +187,13 @@ impl Plan {
 }
 
 /// Each of the sources was found by somebody: what nobody can read is not left out in silence.
-fn nobody_lacks(sources: &[PathBuf], manifest: &Manifest) -> Result<(), Failure> {
+fn nobody_lacks(sources: &[PathBuf], manifest: &Manifest, assembly: &Assembly) -> Result<(), Failure> {
     let found: BTreeSet<&[u8]> = manifest.entries.iter().map(|entry| entry.path.first_name()).collect();
-    let is_lacking = |source: &&PathBuf| source.file_name().is_some_and(|name| !found.contains(name.as_bytes()));
-    match sources.iter().find(is_lacking) {
+    let is_lacking = |name: &&OsStr| !found.contains(name.as_bytes());
+    match sources.iter().filter_map(|source| source.file_name()).find(is_lacking) {
         None => Ok(()),
-        Some(source) => {
-            let reason = format!("no rank can read {}; is the path right, on the nodes too?", source.display());
+        Some(name) => {
+            let reason = unread::is_read_by_nobody(assembly.cards(), name);
             Err(Failure { kind: FailureKind::Input, reason })
         }
     }

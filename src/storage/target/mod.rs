@@ -54,7 +54,7 @@ pub use examine::Found;
 pub use inventory::StockJob;
 pub use prospect::{Amount, Prospect};
 pub use room::Room;
-pub use target_error::TargetError;
+pub use target_error::{Scarce, TargetError};
 
 use self::content::Content;
 use self::inventory::Inventory;

@@ -1,7 +1,7 @@
 //! Whether the tree fits, and the room that is taken for it before the first byte comes.
 
 use super::content::{Content, Lies, Made, Opened};
-use super::target_error::At;
+use super::target_error::{At, Scarce};
 use super::{TargetError, disk};
 
 /// The room that a tree takes on a disk, beside what is there of it already, and what there is.
@@ -34,9 +34,9 @@ impl Content {
         let room = Room { needed, available: left.f_bavail.saturating_mul(block) };
         let lack = |what, needed, available| Err(TargetError::NoRoom { place: place(), what, needed, available });
         match () {
-            () if room.needed > room.available => lack("bytes", room.needed, room.available),
+            () if room.needed > room.available => lack(Scarce::Bytes, room.needed, room.available),
             // Some file systems make files as they need them and count none.
-            () if left.f_files > 0 && files > left.f_favail => lack("files", files, left.f_favail),
+            () if left.f_files > 0 && files > left.f_favail => lack(Scarce::Files, files, left.f_favail),
             () => Ok(room),
         }
     }

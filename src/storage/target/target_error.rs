@@ -5,7 +5,7 @@ use std::io;
 use std::path::PathBuf;
 
 use super::disk::Answer;
-use crate::metainfo::{PieceIndex, TreePath};
+use crate::metainfo::{PieceIndex, TreePath, sized};
 
 /// Why a target could not do what it was asked.
 #[derive(Debug, thiserror::Error)]
@@ -45,12 +45,15 @@ pub enum TargetError {
         wanted: &'static str,
     },
     /// The file system has too little left.
-    #[error("{}: {needed} {what} are needed and {available} are free", place.display())]
+    #[error(
+        "{} needs {} and has {} free; make room there, or choose another folder", place.display(), what.told(*needed),
+        what.told(*available)
+    )]
     NoRoom {
         /// Where.
         place: PathBuf,
-        /// What there is too little of: bytes or files.
-        what: &'static str,
+        /// What there is too little of.
+        what: Scarce,
         /// How much is needed.
         needed: u64,
         /// How much there is.
@@ -97,6 +100,24 @@ pub enum TargetError {
     },
 }
 
+/// What a file system can have too little of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scarce {
+    /// Room for content.
+    Bytes,
+    /// Files, whatever is in them.
+    Files,
+}
+
+impl Scarce {
+    fn told(self, amount: u64) -> String {
+        match self {
+            Self::Bytes => sized(amount),
+            Self::Files => format!("{amount} files"),
+        }
+    }
+}
+
 /// The first of many names, as a person lists them.
 struct Several<'a>(&'a [PathBuf], usize);
 
@@ -127,6 +148,17 @@ mod tests {
     use rustix::io::Errno;
 
     use super::*;
+
+    #[test]
+    fn too_little_room_is_told_in_units_that_people_read() {
+        let lack = |what, needed, available| {
+            TargetError::NoRoom { place: "/scratch".into(), what, needed, available }.to_string()
+        };
+        let bytes = lack(Scarce::Bytes, 3 << 30, 1_500_000);
+        assert_eq!(bytes, "/scratch needs 3 GiB and has 1.43 MiB free; make room there, or choose another folder");
+        let files = lack(Scarce::Files, 30, 2);
+        assert_eq!(files, "/scratch needs 30 files and has 2 files free; make room there, or choose another folder");
+    }
 
     #[test]
     fn the_systems_number_is_kept_and_the_path_is_named() {

@@ -7,8 +7,8 @@ use std::process::Command;
 use rustix::io::Errno;
 
 use super::fixture::{KEEP, Pads, REPLACE, Scratch, Source, hidden, noise, not_tested};
-use crate::storage::target::TargetError;
 use crate::storage::target::mishap::{self, Mishaps};
+use crate::storage::target::{Scarce, TargetError};
 
 fn small() -> Source {
     Source::new(1000, Pads::None)
@@ -238,7 +238,7 @@ fn a_real_disk_that_is_too_small_is_refused_and_once_it_is_large_enough_it_will_
     let source =
         Source::new(100_000, Pads::None).file("t/long", &noise(1, 1_500_000)).file("t/small", &noise(2, 50_000));
     let error = source.open(disk.path(), KEEP).unwrap_err();
-    assert!(matches!(error, TargetError::NoRoom { what: "bytes", .. }), "{error}");
+    assert!(matches!(error, TargetError::NoRoom { what: Scarce::Bytes, .. }), "{error}");
     assert_eq!(hidden(disk.path()), [""; 0]);
 
     disk.remount("size=3m");
@@ -264,7 +264,7 @@ fn a_real_disk_without_free_files_is_refused() {
         source = source.file(&format!("t/{file}"), b"x");
     }
     let error = source.open(disk.path(), KEEP).unwrap_err();
-    assert!(matches!(error, TargetError::NoRoom { what: "files", needed: 30, .. }), "{error}");
+    assert!(matches!(error, TargetError::NoRoom { what: Scarce::Files, needed: 30, .. }), "{error}");
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use super::fixture::{KEEP, Pads, REPLACE, Scratch, Source, hidden, noise, not_tested, options, path};
 use crate::metainfo::PieceIndex;
-use crate::storage::target::{Existing, Found, Target, TargetError};
+use crate::storage::target::{Existing, Found, Scarce, Target, TargetError};
 
 fn small() -> Source {
     Source::new(1000, Pads::None).file("t/a", &noise(1, 2500)).symlink("t/link", "a").file("t/in/b", &noise(2, 10))
@@ -194,7 +194,7 @@ fn a_tree_that_does_not_fit_is_refused() {
     let dir = Scratch::new();
     let huge = Source::new(1 << 31, Pads::None).with_length("t/huge", 1 << 50);
     let error = Target::open(dir.path(), huge, &[0].into(), &options(KEEP)).unwrap_err();
-    assert!(matches!(&error, TargetError::NoRoom { what: "bytes", needed, .. } if *needed >= 1 << 50), "{error}");
+    assert!(matches!(&error, TargetError::NoRoom { what: Scarce::Bytes, needed, .. } if *needed >= 1 << 50), "{error}");
     assert_eq!(hidden(dir.path()), [""; 0]);
     let target = small().open(dir.path(), KEEP).unwrap();
     assert!(target.room().needed >= 2510 && target.room().available > target.room().needed);
