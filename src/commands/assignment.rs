@@ -21,7 +21,7 @@ const USAGE: &str = "usage: mpirun -np N ./tema3, with N >= 3 (./tema3 --help te
 
 /// Takes part in the swarm. Where MPI was begun this does not return: all ranks leave it, and the process, together.
 pub(super) fn run(args: &AssignmentArgs, launch: Launch) -> Exit {
-    let world = match job::enter(launch, USAGE) {
+    let world = match job::enter(launch, USAGE, args.status.as_deref()) {
         Ok(world) => world,
         Err(exit) => return exit,
     };

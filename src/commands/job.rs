@@ -1,27 +1,38 @@
 //! How a command comes into an MPI job, and leaves it with the others.
 
-use super::slow_lines;
-use super::{Exit, Launch, complain};
+use std::path::Path;
+
+use super::{Exit, Launch, complain, old_status, slow_lines};
 use crate::cli::{Lines, Span};
-use crate::net::mpi::{self, Options, World};
+use crate::net::mpi::{self, NetError, Options, World};
 use crate::net::shaping::Limits;
 use crate::protocol::{Rank, TRACKER};
 
-/// Begins MPI, where a launcher started this process; else says how it is to be started.
+/// Begins MPI, where a launcher started this process; else says how it is to be started. `status` is the file that loses
+/// its mark as soon as all ranks are up.
 ///
 /// # Errors
 /// How this process ends, where there is no job; that has been said.
-pub(super) fn enter(launch: Launch, usage: &str) -> Result<World, Exit> {
+pub(super) fn enter(launch: Launch, usage: &str, status: Option<&Path>) -> Result<World, Exit> {
     if launch == Launch::Alone {
+        old_status::remove_the_mark(status);
         complain(format_args!("not started by mpirun; {usage}"));
         return Err(Exit::Usage);
     }
-    mpi::init().map_err(|error| {
+    begin(status).map_err(|error| {
         if launch.speaks_for_all() {
             complain(error);
         }
         Exit::NoMpi
     })
+}
+
+/// No rank comes out of this before all have come into it, and then each can be told to stop: a signal that is handed on
+/// earlier kills those that are slower than others.
+fn begin(status: Option<&Path>) -> Result<World, NetError> {
+    let begun = mpi::init();
+    old_status::remove_the_mark(status);
+    begun
 }
 
 /// Ends the job of a command line that cannot be meant; rank 0 says why.
@@ -33,8 +44,8 @@ pub(super) fn refuse(world: World, wrong: &str) -> ! {
 }
 
 /// Lets all ranks leave together after a command line that was not understood, so that none is ended in mid-sentence.
-pub(super) fn leave_together(exit: Exit) -> Exit {
-    match mpi::init() {
+pub(super) fn leave_together(exit: Exit, status: Option<&Path>) -> Exit {
+    match begin(status) {
         Ok(world) => world.finalize(exit.code()),
         Err(_) => exit,
     }

@@ -1,6 +1,8 @@
 //! Commands that need a job, in a build without MPI: they say so.
 
-use super::{Exit, Launch, complain};
+use std::path::Path;
+
+use super::{Exit, Launch, complain, old_status};
 
 /// Says what is missing.
 pub(super) fn cannot_be(launch: Launch) -> Exit {
@@ -11,6 +13,7 @@ pub(super) fn cannot_be(launch: Launch) -> Exit {
 }
 
 /// There is nothing that ranks would share.
-pub(super) fn leave_together(exit: Exit) -> Exit {
+pub(super) fn leave_together(exit: Exit, status: Option<&Path>) -> Exit {
+    old_status::remove_the_mark(status);
     exit
 }

@@ -11,8 +11,9 @@ pub enum Launch {
 
 /// What each launcher calls the rank that it starts.
 const RANKS: [&str; 4] = ["OMPI_COMM_WORLD_RANK", "PMI_RANK", "PMIX_RANK", "SLURM_PROCID"];
-/// Set for ranks that Slurm starts, and not for a batch script, which has a `SLURM_PROCID` too.
-const SLURM_STEP: &str = "SLURM_STEP_ID";
+/// The number of processes that Slurm started together. A batch script has a `SLURM_PROCID` without it; and a process that
+/// was started alone is mostly a shell (`srun --pty bash`, that of an salloc), whose children have all that it has.
+const SLURM_RANKS: &str = "SLURM_STEP_NUM_TASKS";
 
 impl Launch {
     /// What this process's environment says.
@@ -22,7 +23,9 @@ impl Launch {
     }
 
     fn from(variable: impl Fn(&str) -> Option<String>) -> Self {
-        let is_meant = |name: &&str| *name != "SLURM_PROCID" || variable(SLURM_STEP).is_some();
+        let slurm_started_several =
+            variable(SLURM_RANKS).and_then(|ranks| ranks.parse::<u32>().ok()).is_some_and(|ranks| ranks > 1);
+        let is_meant = |name: &&str| *name != "SLURM_PROCID" || slurm_started_several;
         let mut ranks = RANKS.iter().filter(|name| is_meant(name)).filter_map(|name| variable(name)?.parse().ok());
         ranks.next().map_or(Self::Alone, Self::Rank)
     }
@@ -56,13 +59,15 @@ mod tests {
         for name in ["OMPI_COMM_WORLD_RANK", "PMI_RANK", "PMIX_RANK"] {
             assert_eq!(launch(&[(name, "2")]), Launch::Rank(2), "{name}");
         }
-        assert_eq!(launch(&[("SLURM_PROCID", "2"), ("SLURM_STEP_ID", "0")]), Launch::Rank(2));
+        assert_eq!(launch(&[("SLURM_PROCID", "2"), ("SLURM_STEP_NUM_TASKS", "4")]), Launch::Rank(2));
     }
 
     #[test]
     fn a_shell_and_a_batch_script_are_no_launchers() {
         assert_eq!(launch(&[]), Launch::Alone);
         assert_eq!(launch(&[("SLURM_PROCID", "0"), ("SLURM_NTASKS", "4")]), Launch::Alone);
+        let shell_of_salloc = [("SLURM_PROCID", "0"), ("SLURM_STEP_ID", "4294967290"), ("SLURM_STEP_NUM_TASKS", "1")];
+        assert_eq!(launch(&shell_of_salloc), Launch::Alone);
         assert_eq!(launch(&[("OMPI_COMM_WORLD_RANK", "first")]), Launch::Alone);
     }
 

@@ -86,6 +86,6 @@ fn explain(other: &clap::Error, words: &[OsString], launch: Launch) -> Exit {
     match (other.exit_code(), launch) {
         (0, _) => Exit::Ran(Outcome::Complete),
         (_, Launch::Alone) => Exit::Usage,
-        (_, Launch::Rank(_)) => job::leave_together(Exit::Usage),
+        (_, Launch::Rank(_)) => job::leave_together(Exit::Usage, old_status::named(words)),
     }
 }

@@ -38,7 +38,7 @@ const USAGE: &str = "usage: mpirun -np N ./tema3 stage SRC... --to DIR (./tema3 
 
 /// Takes part in the staging. Where MPI was begun this does not return: all ranks leave it, and the process, together.
 pub(super) fn run(args: &StageArgs, launch: Launch) -> Exit {
-    let world = match job::enter(launch, USAGE) {
+    let world = match job::enter(launch, USAGE, args.status.as_deref()) {
         Ok(world) => world,
         Err(exit) => return exit,
     };

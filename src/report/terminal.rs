@@ -12,8 +12,9 @@ use std::sync::{Mutex, PoisonError};
 
 use indicatif::TermLike;
 
-/// What the launchers of MPI programs are called; the system cuts names at 15 bytes.
-const LAUNCHERS: [&str; 6] = ["mpirun", "mpiexec", "orterun", "prterun", "hydra_pmi_proxy", "hydra_bstrap_pr"];
+/// What the launchers of MPI programs are called, and what they start on other nodes; the system cuts names at 15 bytes.
+const LAUNCHERS: [&str; 8] =
+    ["mpirun", "mpiexec", "orterun", "prterun", "hydra_pmi_proxy", "hydra_bstrap_pr", "orted", "prted"];
 /// A rank is at most a few shells and launchers away from the user.
 const FARTHEST: usize = 8;
 
@@ -142,6 +143,12 @@ mod tests {
         assert_eq!(shown(&[("hydra_pmi_proxy", "pipe:[4]"), ("mpirun.mpich", "/dev/pts/3")]), Some(true));
         let piped = [("hydra_pmi_proxy", "pipe:[4]"), ("mpirun.mpich", "pipe:[9]"), ("make", "/dev/pts/3")];
         assert_eq!(shown(&piped), Some(false));
+    }
+
+    #[test]
+    fn from_another_node_the_users_terminal_cannot_be_seen_and_open_mpis_own_is_none() {
+        assert_eq!(shown(&[("orted", "pipe:[4]"), ("slurmstepd", "/dev/null")]), Some(false));
+        assert_eq!(shown(&[("prted", "/dev/null"), ("init", "/dev/null")]), Some(false));
     }
 
     #[test]

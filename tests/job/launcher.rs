@@ -5,7 +5,7 @@ use std::process::Command;
 use std::sync::OnceLock;
 
 /// What a launcher sets for its ranks: a test under mpirun must not hand its own on.
-const OF_A_RANK: [&str; 8] = [
+const OF_A_RANK: [&str; 9] = [
     "OMPI_COMM_WORLD_RANK",
     "OMPI_COMM_WORLD_SIZE",
     "PMI_RANK",
@@ -13,6 +13,7 @@ const OF_A_RANK: [&str; 8] = [
     "PMIX_RANK",
     "SLURM_PROCID",
     "SLURM_STEP_ID",
+    "SLURM_STEP_NUM_TASKS",
     "SLURM_NTASKS",
 ];
 

@@ -12,7 +12,15 @@ use super::job::launcher::{Launcher, outside_of_any_job};
 use super::job::{Ended, Running};
 
 /// What a Slurm job sets, besides what a rank hears.
-const OF_A_JOB: [&str; 5] = ["SLURM_JOB_ID", "SLURM_JOB_NUM_NODES", "SLURM_MPI_TYPE", "PBS_JOBID", "TMPDIR"];
+const OF_A_JOB: [&str; 7] = [
+    "SLURM_JOB_ID",
+    "SLURM_JOB_NUM_NODES",
+    "SLURM_NTASKS_PER_NODE",
+    "SLURM_MPI_TYPE",
+    "SLURM_OVERLAP",
+    "PBS_JOBID",
+    "TMPDIR",
+];
 
 /// A folder with the inputs of three clients, and the script that is to run there.
 pub(crate) struct Script {
