@@ -48,13 +48,26 @@ impl<W: Write> Observer for StagingText<W> {
     fn observe(&mut self, now: Time, observed: &Observed) {
         self.troubles.observe(observed);
         if let Observed::Summary(summary) = observed {
-            let mut text = if summary.outcome <= Outcome::TimeLimit { table(summary) } else { String::new() };
+            let mut text = if came_to_an_end(summary) { table(summary) } else { String::new() };
             self.troubles.lines().iter().for_each(|trouble| write_line(&mut text, format_args!("{trouble}")));
             write_totals(&mut text, now, summary, &(self.staged)());
             if let Err(error) = self.out.write_all(text.as_bytes()).and_then(|()| self.out.flush()) {
                 log::warn!("the summary could not be written: {error}");
             }
         }
+    }
+}
+
+/// Whether the ranks did what they could, so that each has something to tell. A run that was refused or given up has not.
+fn came_to_an_end(summary: &Summary) -> bool {
+    let got_all = |client: &ClientSummary| {
+        client.outcome == Some(Outcome::Complete) && client.finished.is_some() && client.volume.received > 0
+    };
+    match summary.outcome {
+        early if early <= Outcome::TimeLimit => true,
+        Outcome::Incomplete => true,
+        Outcome::Disk => summary.clients.iter().any(got_all),
+        _ => false,
     }
 }
 
@@ -168,6 +181,20 @@ mod tests {
                 "ended: complete, but ranks were lost (exit 8)",
             ]
         );
+    }
+
+    #[test]
+    fn a_disk_that_refuses_at_one_rank_leaves_the_others_something_to_tell_and_a_refusal_at_the_start_does_not() {
+        let ranks_told = |clients: Vec<ClientSummary>| {
+            let summary = Summary { outcome: Outcome::Disk, clients, ..Summary::default() };
+            told(summary, Staged::default())
+                .iter()
+                .filter(|line| line.trim_start().starts_with(['0', '1', '2']))
+                .count()
+        };
+        let got = Volume { received: 9, ..Volume::default() };
+        assert_eq!(ranks_told([moved(), vec![client(2, got, Some(Outcome::Complete))]].concat()), 3);
+        assert_eq!(ranks_told(moved()), 0);
     }
 
     #[test]

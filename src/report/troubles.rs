@@ -119,17 +119,17 @@ impl Troubles {
                 listed(second)
             ));
         }
-        for (shortage, clients) in self.short.iter().take(MOST_FILES) {
+        lines.extend(self.unwritten());
+        let lacking = || self.short.iter().filter(|(shortage, _)| !shortage.sentence.starts_with(UNWRITTEN));
+        for (shortage, clients) in lacking().take(MOST_FILES) {
             let (name, at) = (printable(&shortage.file), ranks(clients));
             let why = shortage.sentence;
-            lines.push(match (why.strip_prefix(UNWRITTEN), shortage.missing) {
-                // The client has all of it, and no place to put it.
-                (Some(remedy), _) => format!("{name} could not be written at {at}: {remedy}"),
-                (None, Some(missing)) => format!("{name} lacks {} at {at}: {why}", count(missing, "segment")),
-                (None, None) => format!("{name} is missing at {at}: {why}"),
+            lines.push(match shortage.missing {
+                Some(missing) => format!("{name} lacks {} at {at}: {why}", count(missing, "segment")),
+                None => format!("{name} is missing at {at}: {why}"),
             });
         }
-        if let Some(more @ 1..) = self.short.len().checked_sub(MOST_FILES) {
+        if let Some(more @ 1..) = lacking().count().checked_sub(MOST_FILES) {
             lines.push(format!(
                 "and {} that lack something (--summary FILE.json has all)",
                 count(more as u64, "more file")
@@ -139,6 +139,25 @@ impl Troubles {
             lines.push(format!("lost: {}", ranks(&self.lost)));
         }
         lines
+    }
+
+    /// What clients may have, and no place to put it: a line for all that the same clients could not write, for a disk that
+    /// refuses one file refuses others as well.
+    fn unwritten(&self) -> Vec<String> {
+        let mut files: BTreeMap<(&[Rank], &str), Vec<&str>> = BTreeMap::new();
+        for (shortage, clients) in &self.short {
+            if let Some(remedy) = shortage.sentence.strip_prefix(UNWRITTEN) {
+                files.entry((clients, remedy)).or_default().push(&shortage.file);
+            }
+        }
+        let line = |((clients, remedy), files): ((&[Rank], &str), Vec<&str>)| {
+            let more = match files.len() - 1 {
+                0 => String::new(),
+                more => format!(" and {}", count(more as u64, "more file")),
+            };
+            format!("{}{more} could not be written at {}: {remedy}", printable(files[0]), ranks(clients))
+        };
+        files.into_iter().map(line).collect()
     }
 
     /// The troubles as programs read them.
@@ -248,6 +267,11 @@ mod tests {
         assert_eq!(
             after(&[short(2, "file1", Some(0), Lack::Unwritable)]).lines(),
             ["file1 could not be written at rank 2: check the disk and the output folder"]
+        );
+        let many: Vec<_> = (0..50).map(|number| short(1, &format!("f{number:02}"), None, Lack::Unwritable)).collect();
+        assert_eq!(
+            after(&many).lines(),
+            ["f00 and 49 more files could not be written at rank 1: check the disk and the output folder"]
         );
     }
 
