@@ -9,10 +9,10 @@ use super::portions::{name_of, number_of};
 use super::task::{Done, HashError, HashedPiece};
 use super::{Purpose, Staging, Urgency};
 use crate::metainfo::{Layout, PieceHashes, PieceIndex};
-use crate::storage::PieceDigest;
 use crate::storage::depot::{Failure, FailureKind, Offer, OwnWord};
 use crate::storage::source::{Keep, Sharing, Source, Supply};
 use crate::storage::target::{Found, Target, TargetError};
+use crate::storage::{LONGEST_BLOCK, PieceDigest};
 
 /// The share of one origin.
 #[derive(Debug)]
@@ -43,6 +43,9 @@ pub(super) struct Origin {
 impl Origin {
     /// Jobs that are given to a worker at once, so that it has the next when it is done.
     const AHEAD: usize = 2;
+    /// Blocks that are usually on their way to receivers: what they take is taken from what is kept of the source, so that
+    /// the length of pieces makes no difference.
+    const ON_THE_WAY: usize = 8;
     /// A job that took no longer may have more the next time, one that took longer than that less.
     const BRIEF: Duration = Duration::from_millis(10);
     const LONG: Duration = Duration::from_millis(40);
@@ -70,8 +73,9 @@ impl Staging {
         let sharing = if ranks.len() > 1 { Sharing::Shared } else { Sharing::Alone };
         let source = Source::new(view.roots.clone(), Arc::clone(&plan.manifest), sharing, order.read_limit);
         let queue: VecDeque<usize> = plan.origins(me, first, ranks).into();
+        let block = LONGEST_BLOCK.min(plan.map.piece_length() as usize);
         self.origin = Some(Origin {
-            supply: Arc::new(Supply::new(source, order.memory)),
+            supply: Arc::new(Supply::new(source, order.memory.saturating_sub(Origin::ON_THE_WAY * block))),
             queue: VecDeque::new(),
             pieces: VecDeque::new(),
             at_work: 0,
