@@ -1,6 +1,7 @@
 //! `stage`: one rank's part in putting real files on every node of a job.
 
 mod forecast;
+mod marking;
 mod receipt;
 mod shortfall;
 mod wanted;
@@ -12,6 +13,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use self::forecast::Forecast;
+use self::marking::{mark, mark_above};
 use self::receipt::{Told, Witness};
 use self::shortfall::in_files;
 use self::wanted::{Wanted, wishes};
@@ -136,7 +138,8 @@ fn prepare(args: &StageArgs, wishes: &Wanted, rank: Rank) -> Result<Prepared, (O
     let marker = match &target {
         Some(folder) => {
             check_apart(folder, &args.to, view.as_ref())?;
-            Some(if args.plan { mark_above(folder)? } else { mark(folder)? })
+            let marked = if args.plan { mark_above(folder) } else { mark(folder) };
+            Some(marked.map_err(|refusal| refusal.of(rank, &host))?)
         }
         None => None,
     };
@@ -254,38 +257,6 @@ fn check_apart(folder: &Path, typed: &Path, view: Option<&View>) -> Result<(), (
             let (typed, source) = (typed.display(), source.display());
             Err((Outcome::BadInput, format!("{typed} lies in {source}, which is staged; choose another --to")))
         }
-    }
-}
-
-/// Puts a mark into the target, so that ranks that share it find out.
-fn mark(folder: &Path) -> Result<(Marker, String), (Outcome, String)> {
-    fs::create_dir_all(folder).map_err(refused(folder))?;
-    let marker = Marker::find_or_put(folder).map_err(refused(folder))?;
-    let word = marker.word().to_owned();
-    Ok((marker, word))
-}
-
-/// The same where the target is not to be made: the mark is put into the nearest folder that is there.
-fn mark_above(folder: &Path) -> Result<(Marker, String), (Outcome, String)> {
-    let whole = std::path::absolute(folder).map_err(refused(folder))?;
-    let above = whole.ancestors().find(|above| above.exists()).unwrap_or(&whole);
-    let marker = Marker::find_or_put(above).map_err(refused(folder))?;
-    let rest = whole.strip_prefix(above).unwrap_or(Path::new(""));
-    let word = format!("{} {}", marker.word(), rest.display());
-    Ok((marker, word))
-}
-
-fn refused(folder: &Path) -> impl Fn(io::Error) -> (Outcome, String) {
-    move |error| {
-        let what = match error.kind() {
-            io::ErrorKind::AlreadyExists | io::ErrorKind::NotADirectory => "there is a file in its way".to_owned(),
-            kind => kind.to_string(),
-        };
-        let folder = folder.display();
-        (
-            Outcome::Disk,
-            format!("--to {folder}: {what}; every rank must be able to make that folder and to write there"),
-        )
     }
 }
 

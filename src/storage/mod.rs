@@ -3,6 +3,7 @@
 mod depot;
 mod hashing;
 mod immediate;
+mod kind;
 mod model;
 mod piece_hasher;
 mod plain_file;
@@ -16,6 +17,7 @@ mod walk;
 pub use depot::{Block, Depot, Failure, FailureKind, LONGEST_BLOCK, Offer, OwnWord, Passage, Usage, Word};
 pub use hashing::{PieceDigest, UnreadPiece, hash_pieces};
 pub use immediate::Immediate;
+pub use kind::called;
 pub use model::Model;
 pub use plain_file::open_plain_file;
 pub use walk::{WalkError, place_of, walk};

@@ -1,6 +1,6 @@
 //! `torrent verify`: which pieces and files on disk are what a `.torrent`, or the receipt of a staging, says.
 
-use std::fs::{self, File, FileType, Metadata};
+use std::fs::{self, File, Metadata};
 use std::io::{self, Read};
 use std::ops::ControlFlow;
 use std::os::unix::ffi::OsStrExt;
@@ -15,7 +15,7 @@ use crate::commands::Exit;
 use crate::metainfo::{Bitfield, Entry, Manifest, Metainfo, Node, PieceHashes, PieceIndex, TreePath, symlink_target};
 use crate::protocol::Outcome;
 use crate::report::Receipt;
-use crate::storage::{UnreadPiece, hash_pieces, open_plain_file, place_of};
+use crate::storage::{UnreadPiece, called, hash_pieces, open_plain_file, place_of};
 
 /// Compares what is on disk with what it should be, and says what is not the same.
 pub(super) fn run(args: &VerifyArgs) -> Result<Exit, Trouble> {
@@ -124,7 +124,7 @@ impl Subject<'_> {
             Err(error) => return Err(Trouble::io(&place)(error)),
         };
         let kind = found.file_type();
-        let other = |expected| Some(Fault::Kind { found: called(kind), expected });
+        let other = |expected| Some(Fault::Kind { found: called(found.mode()), expected });
         Ok(match &entry.node {
             Node::File { length } if kind.is_file() => fault_of_length(&found, *length),
             Node::Symlink { target } if kind.is_symlink() => {
@@ -233,16 +233,4 @@ fn is_absence(error: &io::Error) -> bool {
 
 fn fault_of_length(found: &Metadata, expected: u64) -> Option<Fault> {
     (found.len() != expected).then_some(Fault::Length { found: found.len(), expected })
-}
-
-fn called(kind: FileType) -> &'static str {
-    if kind.is_dir() {
-        "a folder"
-    } else if kind.is_symlink() {
-        "a symbolic link"
-    } else if kind.is_file() {
-        "a file"
-    } else {
-        "something special"
-    }
 }
