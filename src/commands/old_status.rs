@@ -1,17 +1,19 @@
-//! The status file of an earlier run: it goes before anything else, so that nobody takes it for this run's.
+//! The status file of an earlier run: it goes before anything else, so that nobody takes it for this run's, also where this
+//! one does not come to write its own. What is no status file nobody takes for one, and it stays.
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-use crate::report::is_special;
+use crate::report::{Status, is_special};
 
 const OPTION: &str = "--status";
 
-/// Removes the file that these words name, also where the rest of them is not understood.
+/// Removes the status file that these words name, also where the rest of them is not understood.
 pub(super) fn remove(words: &[OsString]) {
     if let Some(path) = named(words)
         && !is_special(path)
+        && Status::is_at(path)
     {
         // What cannot be removed is found when the place is tried; another rank may have been here before.
         _ = std::fs::remove_file(path);
@@ -31,6 +33,7 @@ fn named(words: &[OsString]) -> Option<&Path> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::protocol::{Outcome, Term};
 
     fn words(line: &str) -> Vec<OsString> {
         line.split(' ').map(OsString::from).collect()
@@ -47,12 +50,24 @@ mod tests {
     }
 
     #[test]
-    fn an_old_file_is_removed_and_a_folder_stays() {
+    fn an_old_status_is_removed_and_anything_else_stays() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("s.json");
-        std::fs::write(&file, "old").unwrap();
-        remove(&["--status".into(), file.clone().into()]);
+        let stays = || {
+            remove(&["--status".into(), file.clone().into()]);
+            file.exists()
+        };
+        let old = Status { outcome: Outcome::Complete, term: Term(0), reason: None };
+        old.write(&file).unwrap();
+        assert!(!stays());
+        for mine in ["old", r#"{"v":1,"code":0,"messages":7,"meaning":"another"}"#] {
+            std::fs::write(&file, mine.repeat(50)).unwrap();
+            assert!(stays(), "{mine}");
+        }
+        // What scripts/tema3-run leaves for the first rank that comes up.
+        std::fs::write(&file, "").unwrap();
+        assert!(!stays());
         remove(&["--status".into(), folder.path().into()]);
-        assert!(!file.exists() && folder.path().exists());
+        assert!(folder.path().exists());
     }
 }
