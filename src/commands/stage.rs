@@ -1,21 +1,23 @@
 //! `stage`: one rank's part in putting real files on every node of a job.
 
+mod apart;
 mod forecast;
 mod marking;
 mod receipt;
 mod shortfall;
+mod sight;
 mod wanted;
 
-use std::collections::BTreeMap;
-use std::fs;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
+use self::apart::{check_apart, misplaced};
 use self::forecast::Forecast;
 use self::marking::{mark, mark_above};
 use self::receipt::{Told, Witness};
 use self::shortfall::in_files;
+use self::sight::Sight;
 use self::wanted::{Wanted, wishes};
 use super::catalog::refusal;
 use super::ending::Ending;
@@ -23,14 +25,11 @@ use super::outputs::{Asked, Outputs};
 use super::wording::say;
 use super::{Exit, Launch, complain, job};
 use crate::cli::{PickingOrder, ProgressWhen, StageArgs, SyncWhen};
-use crate::metainfo::{Manifest, Metainfo};
+use crate::metainfo::Manifest;
 use crate::net::mpi::{Options, World};
-use crate::protocol::{
-    Catalog, Config, Incarnation, Member, Outcome, Patience, Picking, Policy, Prospects, Rank, TRACKER,
-};
+use crate::protocol::{Catalog, Config, Incarnation, Member, Outcome, Patience, Picking, Policy, Prospects, Rank};
 use crate::report::{Goal, Line, Names, Observer, Observers, Staged, StagingProgress, StagingText, SummaryText};
-use crate::storage::source::{Look, Roots, View};
-use crate::storage::staging::{Card, Known, Legend, Marker, Order, Purpose, Staging, piece_length_at};
+use crate::storage::staging::{Card, Legend, Marker, Order, Purpose, Staging, piece_length_at};
 use crate::storage::target::{Durable, Existing};
 
 const USAGE: &str = "usage: mpirun -np N ./tema3 stage SRC... --to DIR (./tema3 stage --help tells more)";
@@ -60,11 +59,13 @@ fn take_part(args: &StageArgs, wishes: Wanted, mut world: World) -> ! {
         receipt: args.receipt.as_deref(),
         record: None,
     };
-    let Outputs { writers, unwritable, .. } = Outputs::open(asked, rank, world.size(), &names);
-    let prepared = match unwritable {
-        Some(unwritable) => Err((Outcome::Disk, unwritable.to_string())),
-        None => prepare(args, &wishes, rank),
+    let sight = Sight::of(args, rank);
+    let trees = sight.as_ref().map(|sight| sight.trees(args)).unwrap_or_default();
+    let (writers, refused) = match misplaced(asked, rank, &trees, &targets(args, world.size())) {
+        Some(misplaced) => (Observers::new(), Some((Outcome::Usage, misplaced))),
+        None => open(asked, &world, &names),
     };
+    let prepared = refused.map_or(sight, Err).and_then(|sight| prepare(args, &wishes, rank, sight));
     let (catalog, order, marker) = match prepared {
         Ok(Prepared { order, card, marker }) => {
             (Catalog { card: fit(card).encode(), prospects: Prospects::Open, ..Catalog::default() }, order, marker)
@@ -118,6 +119,12 @@ fn take_part(args: &StageArgs, wishes: Wanted, mut world: World) -> ! {
     world.finalize(code)
 }
 
+/// Opens what is written beside the tree; and why it cannot be, where it cannot.
+fn open(asked: Asked<'_>, world: &World, names: &Names) -> (Observers, Option<(Outcome, String)>) {
+    let Outputs { writers, unwritable, .. } = Outputs::open(asked, world.rank(), world.size(), names);
+    (writers, unwritable.map(|unwritable| (Outcome::Disk, unwritable.to_string())))
+}
+
 /// What a rank goes into the swarm with.
 struct Prepared {
     order: Order,
@@ -125,15 +132,14 @@ struct Prepared {
     marker: Option<Marker>,
 }
 
-/// Looks what this rank can read, and where it writes.
-fn prepare(args: &StageArgs, wishes: &Wanted, rank: Rank) -> Result<Prepared, (Outcome, String)> {
+/// Looks where a rank that can read this writes.
+fn prepare(
+    args: &StageArgs,
+    wishes: &Wanted,
+    rank: Rank,
+    Sight { view, known }: Sight,
+) -> Result<Prepared, (Outcome, String)> {
     let host = host();
-    let may_read = args.from_ranks.as_ref().is_none_or(|ranks| ranks.contain(rank.0));
-    let (view, known) = match (may_read, &args.from) {
-        (false, _) => (None, None),
-        (true, None) => (look(&args.sources, rank)?, None),
-        (true, Some(from)) => look_by_torrent(&args.sources, from, rank)?,
-    };
     let target = wishes.anything(rank.0).then(|| fill_in(&args.to, rank, &host));
     let marker = match &target {
         Some(folder) => {
@@ -202,62 +208,10 @@ fn idle(rank: Rank, wishes: &Wanted) -> Order {
     }
 }
 
-/// Which of the sources this rank can read. That it cannot read some of them is told only where nobody can.
-fn look(sources: &[PathBuf], rank: Rank) -> Result<Option<View>, (Outcome, String)> {
-    let Look { view, unseen } = View::look(sources).map_err(|error| (Outcome::BadInput, error.to_string()))?;
-    for reason in unseen {
-        if view.is_none() && rank == TRACKER {
-            log::warn!("{rank} cannot read it: {reason}");
-        } else {
-            log::info!("{rank} cannot read it: {reason}");
-        }
-    }
-    Ok(view)
-}
-
-/// The same by a `.torrent`: what it lists, in the folder that holds it.
-fn look_by_torrent(
-    sources: &[PathBuf],
-    from: &Path,
-    rank: Rank,
-) -> Result<(Option<View>, Option<Known>), (Outcome, String)> {
-    let [file] = sources else {
-        return Err((Outcome::BadInput, "with --from there is one SRC, the .torrent".to_owned()));
-    };
-    let bytes = match fs::read(file) {
-        Ok(bytes) => bytes,
-        // Others may have it.
-        Err(error) => {
-            let level = if rank == TRACKER { log::Level::Warn } else { log::Level::Info };
-            log::log!(level, "{rank} cannot read {}: {error}", file.display());
-            return Ok((None, None));
-        }
-    };
-    let metainfo =
-        Metainfo::decode(&bytes).map_err(|error| (Outcome::BadInput, format!("{}: {error}", file.display())))?;
-    let info = metainfo.info();
-    let roots = Roots::in_folder(from, &info.manifest);
-    let paths: Vec<PathBuf> = roots.paths().map(Path::to_owned).collect();
-    let view = look(&paths, rank)?.map(|view| View { roots, identity: view.identity });
-    let (manifest, hashes) = (Arc::new(info.manifest.clone()), info.piece_hashes.clone());
-    let known = Known { manifest, hashes, info_hash: metainfo.info_hash() };
-    Ok((view, Some(known)))
-}
-
-/// A target that lies in what is staged would be staged itself, half made. It is told as it was typed, so that all ranks say
-/// the same.
-fn check_apart(folder: &Path, typed: &Path, view: Option<&View>) -> Result<(), (Outcome, String)> {
-    let whole = std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned());
-    // Not all of it needs to be there already.
-    let Some(there) = whole.ancestors().find_map(|place| place.canonicalize().ok()) else { return Ok(()) };
-    let holds = |source: &&Path| source.canonicalize().is_ok_and(|source| there.starts_with(source));
-    match view.and_then(|view| view.roots.paths().find(holds)) {
-        None => Ok(()),
-        Some(source) => {
-            let (typed, source) = (typed.display(), source.display());
-            Err((Outcome::BadInput, format!("{typed} lies in {source}, which is staged; choose another --to")))
-        }
-    }
+/// The targets of all ranks, as far as this machine tells.
+fn targets(args: &StageArgs, ranks: u32) -> BTreeSet<PathBuf> {
+    let host = host();
+    (0..ranks).map(|rank| fill_in(&args.to, Rank(rank), &host)).collect()
 }
 
 /// The target of a rank, with what stands in braces.

@@ -14,7 +14,7 @@ use super::codec::encode_value;
 use crate::protocol::{Catalog, Config, Decision, Event, Node, Outbox, Rank, Time};
 
 pub(super) const MAGIC: &[u8; 13] = b"tema3 record\n";
-pub(super) const VERSION: u8 = 2;
+pub(super) const VERSION: u8 = 3;
 
 /// What a node heard, and what it decided then.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
