@@ -59,7 +59,7 @@ fn a_limit_for_a_rank_that_is_not_there_is_named() {
 #[test]
 fn several_sources_beside_a_torrents_folder_are_refused() {
     let folder = plain(&[1]);
-    assert_refused(&stage(2, folder.path(), "a b --from . --to out/{rank}").run(), 3, &["one SRC, the .torrent"]);
+    assert_refused(&stage(2, folder.path(), "a b --from . --to out/{rank}").run(), 2, &["one SRC, the .torrent"]);
     assert_only(folder.path(), &["data"]);
 }
 

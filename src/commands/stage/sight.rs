@@ -26,7 +26,7 @@ impl Sight {
         match (may_read, &args.from) {
             (false, _) => Ok(Self::default()),
             (true, None) => Ok(Self { view: look(&args.sources, rank)?, known: None }),
-            (true, Some(from)) => look_by_torrent(&args.sources, from, rank),
+            (true, Some(from)) => look_by_torrent(&args.sources[0], from, rank),
         }
     }
 
@@ -54,10 +54,7 @@ fn look(sources: &[PathBuf], rank: Rank) -> Result<Option<View>, (Outcome, Strin
 }
 
 /// The same by a `.torrent`: what it lists, in the folder that holds it.
-fn look_by_torrent(sources: &[PathBuf], from: &Path, rank: Rank) -> Result<Sight, (Outcome, String)> {
-    let [file] = sources else {
-        return Err((Outcome::BadInput, "with --from there is one SRC, the .torrent".to_owned()));
-    };
+fn look_by_torrent(file: &Path, from: &Path, rank: Rank) -> Result<Sight, (Outcome, String)> {
     let bytes = match fs::read(file) {
         Ok(bytes) => bytes,
         // Others may have it.
