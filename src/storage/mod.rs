@@ -7,6 +7,7 @@ mod kind;
 mod model;
 mod piece_hasher;
 mod plain_file;
+mod reach;
 mod sha1_lanes;
 mod sha1_stream;
 pub mod source;
@@ -20,6 +21,7 @@ pub use immediate::Immediate;
 pub use kind::called;
 pub use model::Model;
 pub use plain_file::open_plain_file;
+pub use reach::{Reach, Reached};
 pub use walk::{WalkError, place_of, walk};
 
 use crate::metainfo::{Layout, PieceHashes, PieceIndex, TorrentId};
