@@ -9,7 +9,9 @@ mod sight;
 mod wanted;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsString;
 use std::io;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
 use self::apart::{check_apart, misplaced};
@@ -216,10 +218,20 @@ fn targets(args: &StageArgs, ranks: u32) -> BTreeSet<PathBuf> {
 
 /// The target of a rank, with what stands in braces.
 fn fill_in(to: &Path, rank: Rank, host: &str) -> PathBuf {
-    match to.to_str() {
-        Some(text) => text.replace("{rank}", &rank.0.to_string()).replace("{host}", host).into(),
-        None => to.to_owned(),
+    let filled = replaced(to.as_os_str().as_bytes(), b"{rank}", rank.0.to_string().as_bytes());
+    OsString::from_vec(replaced(&filled, b"{host}", host.as_bytes())).into()
+}
+
+/// A text that need not be UTF-8, with another word in the place of this one.
+fn replaced(text: &[u8], word: &[u8], by: &[u8]) -> Vec<u8> {
+    let (mut filled, mut rest) = (Vec::new(), text);
+    while let Some(at) = rest.windows(word.len()).position(|part| part == word) {
+        filled.extend_from_slice(&rest[..at]);
+        filled.extend_from_slice(by);
+        rest = &rest[at + word.len()..];
     }
+    filled.extend_from_slice(rest);
+    filled
 }
 
 fn host() -> String {
@@ -290,5 +302,22 @@ fn staged(args: &StageArgs, legend: &Legend, size: u32) -> impl Fn() -> Staged +
         bytes: legend.manifest().map_or(0, Manifest::content_length),
         origins: legend.readers().into_iter().map(Rank).collect(),
         lines: lines.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_stands_in_braces_is_filled_in_also_where_the_rest_is_no_text() {
+        let filled = |to: &[u8]| fill_in(&PathBuf::from(OsString::from_vec(to.to_vec())), Rank(12), "node7");
+        for (to, expected) in [
+            (&b"out/{rank}/{host}-{rank}"[..], &b"out/12/node7-12"[..]),
+            (b"\xff{rank}\xfe{host}{", b"\xff12\xfenode7{"),
+            (b"plain", b"plain"),
+        ] {
+            assert_eq!(filled(to).as_os_str().as_bytes(), expected);
+        }
     }
 }
