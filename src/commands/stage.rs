@@ -30,7 +30,9 @@ use crate::cli::{PickingOrder, ProgressWhen, StageArgs, SyncWhen};
 use crate::metainfo::Manifest;
 use crate::net::mpi::{Options, World};
 use crate::protocol::{Catalog, Config, Incarnation, Member, Outcome, Patience, Picking, Policy, Prospects, Rank};
-use crate::report::{Goal, Line, Names, Observer, Observers, Staged, StagingProgress, StagingText, SummaryText};
+use crate::report::{
+    Goal, Line, Names, Observer, Observers, Staged, StagingProgress, StagingText, Status, SummaryText,
+};
 use crate::storage::staging::{Card, Legend, Marker, Order, Purpose, Staging, piece_length_at};
 use crate::storage::target::{Durable, Existing};
 
@@ -109,12 +111,13 @@ fn take_part(args: &StageArgs, wishes: Wanted, mut world: World) -> ! {
         let told = Told { member: &member, legend: &legend, wanted: &wishes, info_hash };
         failures.extend(witness.write_receipt(path, told).err());
     }
+    let mut own = Outcome::Complete;
     if args.plan && ending.outcome() == Outcome::Complete && member.is_tracker() {
-        let forecast = Forecast::of(&legend);
-        say(&forecast);
-        failures.extend(forecast.lacks());
+        own = foretell(&member, &legend, args.status.as_deref(), &mut failures);
     }
-    let own = if failures.is_empty() { Outcome::Complete } else { Outcome::Disk };
+    if !failures.is_empty() {
+        own = own.max(Outcome::Disk);
+    }
     let code = ending.outcome().max(own).code();
     failures.iter().for_each(|failure| complain(format_args!("{failure}; hence exit code {code}")));
     ending.reasons().for_each(|reason| eprintln!("{reason}"));
@@ -125,6 +128,20 @@ fn take_part(args: &StageArgs, wishes: Wanted, mut world: World) -> ! {
 fn open(asked: Asked<'_>, world: &World, names: &Names) -> (Observers, Option<(Outcome, String)>) {
     let Outputs { writers, unwritable, .. } = Outputs::open(asked, world.rank(), world.size(), names);
     (writers, unwritable.map(|unwritable| (Outcome::Disk, unwritable.to_string())))
+}
+
+/// Tells people what the ranks expect of their places, and how a staging would end. The ranks have agreed on a good end by
+/// now, so the status of that is written once more.
+fn foretell(member: &Member, legend: &Legend, status: Option<&Path>, failures: &mut Vec<String>) -> Outcome {
+    let forecast = Forecast::of(legend);
+    let (outcome, reasons) = (forecast.outcome(), forecast.reasons());
+    say(&forecast);
+    reasons.iter().for_each(|reason| eprintln!("{reason}"));
+    if let (Some(path), Some(reason)) = (status, reasons.into_iter().next()) {
+        let status = Status { outcome, term: member.term(), reason: Some(reason) };
+        failures.extend(status.write(path).err().map(|error| format!("{}: {error}", path.display())));
+    }
+    outcome
 }
 
 /// What a rank goes into the swarm with.

@@ -57,7 +57,10 @@ pub(super) fn mark(folder: &Path) -> Result<(Marker, String), Refusal> {
 /// The same where the target is not to be made: the mark is put into the nearest folder that is there.
 pub(super) fn mark_above(folder: &Path) -> Result<(Marker, String), Refusal> {
     let whole = std::path::absolute(folder).map_err(Refusal::folder(folder))?;
-    let above = whole.ancestors().find(|above| above.exists()).unwrap_or(&whole);
+    let above = whole.ancestors().find(|above| above.symlink_metadata().is_ok()).unwrap_or(&whole);
+    if !above.is_dir() {
+        return Err(Refusal::folder(folder)(io::ErrorKind::NotADirectory.into()));
+    }
     let marker = Marker::find_or_put(above).map_err(Refusal::mark(folder))?;
     let rest = whole.strip_prefix(above).unwrap_or(Path::new(""));
     let word = format!("{} {}", marker.word(), rest.display());

@@ -178,12 +178,7 @@ impl Staging {
 
     /// What cannot be put in place ends the run for all.
     pub(super) fn target_failed(&mut self, error: &TargetError) {
-        let kind = match error {
-            TargetError::Differs { .. } | TargetError::InTheWay { .. } | TargetError::LinkAlone { .. } => {
-                FailureKind::Input
-            }
-            _ => FailureKind::Disk,
-        };
+        let kind = if error.is_refusal() { FailureKind::Input } else { FailureKind::Disk };
         let (rank, host) = (self.order.rank, self.order.host.clone());
         self.give_up(Failure { kind, reason: format!("rank {rank} on {host}: {error}") });
     }

@@ -122,6 +122,12 @@ impl Place {
     }
 }
 
+/// Looks whether something has the hidden folder's name that is none of ours.
+pub(super) fn look_at_hidden(dir: &OwnedFd, dir_path: &Path, outline: &Outline) -> Result<(), TargetError> {
+    let (name, path) = (hidden_name(outline), dir_path.join(hidden_folder(outline)));
+    open_own(dir, &name, &path, false).map(drop)
+}
+
 /// Takes away a hidden folder that was made in vain. Where that fails the reason is the same that made it vain.
 fn leave(dir: &OwnedFd, name: &[u8], hidden: &OwnedFd) {
     let _ = disk::unlink(hidden, LOCK).and_then(|()| disk::remove_folder(dir, name));

@@ -97,6 +97,14 @@ pub enum TargetError {
     },
 }
 
+impl TargetError {
+    /// Whether what was asked for does not go with what is there, so that somebody has to decide; the disk is not at fault.
+    #[must_use]
+    pub fn is_refusal(&self) -> bool {
+        matches!(self, Self::Differs { .. } | Self::InTheWay { .. } | Self::LinkAlone { .. })
+    }
+}
+
 /// The first of many names, as a person lists them.
 struct Several<'a>(&'a [PathBuf], usize);
 
