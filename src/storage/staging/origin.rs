@@ -198,7 +198,9 @@ impl Staging {
             Err(HashError::Source(error)) => self.source_failed(&error),
             Err(HashError::Target(error)) => self.target_failed(&error),
             Err(HashError::Differs) => {
-                let reason = format!("{} is not what the .torrent says (piece {piece})", plan.paths(piece));
+                let (rank, host) = (self.order.rank, &self.order.host);
+                let (paths, piece) = (plan.paths(piece), piece.ordinal());
+                let reason = format!("rank {rank} on {host}: {paths} is not what the .torrent says (piece {piece})");
                 self.give_up(Failure { kind: FailureKind::Integrity, reason });
             }
         }
