@@ -36,6 +36,7 @@ fn a_write_that_fails_in_the_middle_ends_the_run_and_the_same_command_goes_on() 
     let limited = r#"trap '' XFSZ; [ "$RANK" != 1 ] || ulimit -f 24000; exec "$0" "$@""#;
     let ended = stage_by_shell(3, folder.path(), limited, line).run();
     assert_refused(&ended, 6, &["rank 1", "out/1", "data/file1", "File too large"]);
+    assert!(!format!("{ended:?}").contains("tree/0"), "{ended:#?}");
     assert!(!at("out/1/data").exists());
     stage(3, folder.path(), line).well();
     for rank in 1..3 {
@@ -56,7 +57,9 @@ fn a_disk_that_somebody_fills_in_the_middle_ends_the_run_and_once_there_is_room_
     until_written(&hidden, 100);
     let filled = Command::new("dd").args(["if=/dev/zero", "bs=64k", "of=filler"]).current_dir(at("out/1")).output();
     assert!(String::from_utf8_lossy(&filled.unwrap().stderr).contains("No space left"));
-    assert_refused(&job.end(), 6, &["rank 1 on", "out/1/.data.tema3/tree/data/file", "cannot write: No space left"]);
+    let ended = job.end();
+    assert_refused(&ended, 6, &["rank 1 on", "out/1/.data.tema3/tree/data/file", "cannot write: No space left"]);
+    assert!(!format!("{ended:?}").contains("tree/0"), "{ended:#?}");
     assert!(!at("out/1/data").exists());
     let kept = fs::read_dir(&hidden).unwrap().count() as u64;
     fs::remove_file(at("out/1/filler")).unwrap();

@@ -267,7 +267,7 @@ impl Staging {
     pub(super) fn differ(&mut self, name: &str, rank: u32, piece: PieceIndex) {
         let Some(plan) = self.plan.clone() else { return };
         let of_tree = number_of(name).and_then(|portion| plan.piece(portion, piece));
-        let paths = of_tree.map(|piece| plan.paths(piece)).unwrap_or_else(|| name.to_owned());
+        let paths = of_tree.map_or_else(|| "what is to be staged".to_owned(), |piece| plan.paths(piece));
         let me = self.order.rank;
         let reason = format!(
             "{paths} is not the same on rank {rank} and on rank {me}, though size and time agree; make them the same, or let \
