@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use super::wording::counted;
 use super::{Exit, complain};
 use crate::cli::ReplayArgs;
 use crate::net::record::path_of;
@@ -35,7 +36,8 @@ pub(super) fn run(args: &ReplayArgs) -> Exit {
             }
         }
     }
-    println!("{} ranks, {events} events: every decision came out byte by byte as it was recorded", records.len());
+    let (ranks, events) = (counted(records.len(), "rank"), counted(events, "event"));
+    println!("{ranks}, {events}: every decision came out byte by byte as it was recorded");
     Exit::Ran(Outcome::Complete)
 }
 

@@ -6,20 +6,12 @@ use std::io::{self, Write};
 use comfy_table::{CellAlignment, Table, presets};
 use indicatif::HumanBytes;
 
+pub(super) use crate::metainfo::counted;
 use crate::metainfo::{Manifest, Node};
 
 /// Prints a text. Who reads it through `head` has closed the pipe before the end: what cannot be written is left out.
 pub(super) fn say(text: impl fmt::Display) {
     _ = writeln!(io::stdout(), "{text}");
-}
-
-/// `1 file`, `2 files`.
-pub(super) fn counted(count: impl TryInto<u64>, what: &str) -> String {
-    match count.try_into() {
-        Ok(1) => format!("1 {what}"),
-        Ok(count) => format!("{count} {what}s"),
-        Err(_) => unreachable!("no count here has more than 64 bits"),
-    }
 }
 
 /// So many bytes, in the unit that suits.

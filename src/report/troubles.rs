@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::names::{count, printable, ranks};
-use crate::metainfo::Bitfield;
+use super::names::{printable, ranks};
+use crate::metainfo::{Bitfield, counted};
 use crate::protocol::{Lack, Observed, Rank, Summary};
 
 /// How the sentence on what could not be written begins; what to do follows.
@@ -125,15 +125,12 @@ impl Troubles {
             lines.push(match (why.strip_prefix(UNWRITTEN), shortage.missing) {
                 // The client has all of it, and no place to put it.
                 (Some(remedy), _) => format!("{name} could not be written at {at}: {remedy}"),
-                (None, Some(missing)) => format!("{name} lacks {} at {at}: {why}", count(missing, "segment")),
+                (None, Some(missing)) => format!("{name} lacks {} at {at}: {why}", counted(missing, "segment")),
                 (None, None) => format!("{name} is missing at {at}: {why}"),
             });
         }
         if let Some(more @ 1..) = self.short.len().checked_sub(MOST_FILES) {
-            lines.push(format!(
-                "and {} that lack something (--summary FILE.json has all)",
-                count(more as u64, "more file")
-            ));
+            lines.push(format!("and {} that lack something (--summary FILE.json has all)", counted(more, "more file")));
         }
         if !self.lost.is_empty() {
             lines.push(format!("lost: {}", ranks(&self.lost)));

@@ -78,6 +78,9 @@ fn a_file_that_is_missing_everywhere_is_named() {
     for rank in 0..2 {
         assert!(!folder.path().join(format!("out/{rank}/data")).exists());
     }
+    fs::remove_file(folder.path().join("data/file2")).unwrap();
+    let ended = stage(2, folder.path(), "data.torrent --from . --to out/{rank}").run();
+    assert_refused(&ended, 4, &["no rank can read data/file0 and 1 more file; "]);
 }
 
 #[test]

@@ -22,7 +22,11 @@ fn a_bad_torrent_ends_with_3_and_one_line_that_names_it() {
         (single("2:..", sound), "'name': \"..\" is no name of a file"),
         (single("11:/etc/passwd", sound), "'name': \"/etc/passwd\" is no name of a file"),
         (single("1:f", "12:piece lengthi0e6:pieces20:...................."), "'piece length' is 0"),
-        (single("1:f", "12:piece lengthi16384e6:pieces40:........................................"), "2 hashes for 1"),
+        (
+            single("1:f", "12:piece lengthi16384e6:pieces40:........................................"),
+            "2 hashes for 1 piece",
+        ),
+        (format!("d4:infod6:lengthi20000e4:name1:f{sound}ee"), "it has 1 hash for 2 pieces"),
     ] {
         fs::write(folder.path().join("bad.torrent"), &content).unwrap();
         for words in [&["show", "bad.torrent"][..], &["show", "--json", "bad.torrent"], &["verify", "bad.torrent", "."]]
