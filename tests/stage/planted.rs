@@ -62,6 +62,18 @@ fn a_link_in_the_place_of_the_hidden_folder_is_refused() {
 }
 
 #[test]
+fn a_folder_of_the_users_own_that_has_the_hidden_ones_name_is_refused_and_stays() {
+    let folder = with_elsewhere();
+    let mine = folder.path().join("out/1/.data.tema3/mine");
+    fs::create_dir_all(&mine).unwrap();
+    for options in ["", "--force", "--plan"] {
+        let ended = stage(3, folder.path(), &format!("{LINE} {options}")).run();
+        assert_refused(&ended, 3, &["rank 1", "out/1/.data.tema3 is a folder of somebody else's", "move it away"]);
+        assert!(mine.exists());
+    }
+}
+
+#[test]
 fn links_that_are_planted_while_it_is_staged_are_never_followed() {
     // RELIABILITY row 21.
     for planted in ["tree/data/sub", "tree/data", "tree"] {
