@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::wording::counted;
+use super::wording::{counted, end, say};
 use super::{Exit, complain};
 use crate::cli::ReplayArgs;
 use crate::net::record::path_of;
@@ -37,8 +37,8 @@ pub(super) fn run(args: &ReplayArgs) -> Exit {
         }
     }
     let (ranks, events) = (counted(records.len(), "rank"), counted(events, "event"));
-    println!("{ranks}, {events}: every decision came out byte by byte as it was recorded");
-    Exit::Ran(Outcome::Complete)
+    let told = format_args!("{ranks}, {events}: every decision came out byte by byte as it was recorded");
+    end(Outcome::Complete, say(told))
 }
 
 /// The records of ranks 0, 1, 2 and so on, as far as they are there.

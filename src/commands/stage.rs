@@ -135,7 +135,7 @@ fn open(asked: Asked<'_>, world: &World, names: &Names) -> (Observers, Option<(O
 fn foretell(member: &Member, legend: &Legend, status: Option<&Path>, failures: &mut Vec<String>) -> Outcome {
     let forecast = Forecast::of(legend);
     let (outcome, reasons) = (forecast.outcome(), forecast.reasons());
-    say(&forecast);
+    failures.extend(say(&forecast).err().map(|unsaid| unsaid.to_string()));
     reasons.iter().for_each(|reason| eprintln!("{reason}"));
     if let (Some(path), Some(reason)) = (status, reasons.into_iter().next()) {
         let status = Status { outcome, term: member.term(), reason: Some(reason) };

@@ -6,12 +6,42 @@ use std::io::{self, Write};
 use comfy_table::{CellAlignment, Table, presets};
 use indicatif::HumanBytes;
 
+use super::{Exit, complain};
 pub(super) use crate::metainfo::counted;
 use crate::metainfo::{Manifest, Node};
+use crate::protocol::Outcome;
 
-/// Prints a text. Who reads it through `head` has closed the pipe before the end: what cannot be written is left out.
-pub(super) fn say(text: impl fmt::Display) {
-    _ = writeln!(io::stdout(), "{text}");
+/// Why what a command has to say could not be printed.
+#[derive(Debug, thiserror::Error)]
+#[error("what there is to say cannot be printed: {0}")]
+pub(super) struct Unsaid(io::Error);
+
+/// Prints a text.
+///
+/// # Errors
+/// Where it cannot be printed, unless nobody wants more of it.
+pub(super) fn say(text: impl fmt::Display) -> Result<(), Unsaid> {
+    let mut stdout = io::stdout();
+    said(writeln!(stdout, "{text}").and_then(|()| stdout.flush()))
+}
+
+/// What became of a text that was printed: who reads it through `head` has closed the pipe before the end, and is content.
+pub(super) fn said(printed: io::Result<()>) -> Result<(), Unsaid> {
+    match printed {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Unsaid(error)),
+        _ => Ok(()),
+    }
+}
+
+/// How a command ends that had nothing left to do but to say what it did.
+pub(super) fn end(outcome: Outcome, said: Result<(), Unsaid>) -> Exit {
+    match said {
+        Ok(()) => Exit::Ran(outcome),
+        Err(unsaid) => {
+            complain(unsaid);
+            Exit::Ran(outcome.max(Outcome::Disk))
+        }
+    }
 }
 
 /// So many bytes, in the unit that suits.

@@ -1,11 +1,11 @@
 //! What is refused, and how that is said.
 
 use std::ffi::OsStr;
-use std::fs;
+use std::fs::{self, File};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::symlink;
 
-use super::programs::torrent;
+use super::programs::{torrent, torrent_into};
 use super::trees;
 
 /// RELIABILITY rows 19 to 21; the tables of faults stand with the code that reads.
@@ -144,4 +144,21 @@ fn a_torrent_without_a_folder_is_asked_for_one_and_what_is_no_receipt_is_refused
     fs::write(folder.path().join("r.json"), "{\"v\":1}").unwrap();
     let ended = torrent(folder.path(), ["verify", "r.json"]);
     assert!(ended.code == 3 && ended.stderr.contains("r.json: not a receipt"), "{ended:?}");
+}
+
+#[test]
+fn what_cannot_be_printed_ends_with_6_and_who_wants_no_more_of_it_is_content() {
+    let folder = trees::everything();
+    assert_eq!(torrent(folder.path(), ["create", "tree"]).code, 0);
+    for words in [&["show", "tree.torrent"][..], &["show", "--json", "tree.torrent"], &["verify", "tree.torrent", "."]]
+    {
+        let full = File::options().write(true).open("/dev/full").unwrap();
+        let ended = torrent_into(full.into(), folder.path(), words);
+        assert_eq!((ended.code, ended.stderr.lines().count()), (6, 1), "{words:?}: {ended:?}");
+        assert!(ended.stderr.contains("cannot be printed: No space left on device"), "{words:?}: {ended:?}");
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let ended = torrent_into(writer.into(), folder.path(), words);
+        assert_eq!((ended.code, ended.stderr.as_str()), (0, ""), "{words:?}");
+    }
 }

@@ -84,7 +84,7 @@ impl Subject<'_> {
         let wanted = Manifest { entries: theirs.map(|(entry, _)| entry.clone()).collect(), ..manifest.clone() };
         let root = self.root.display();
         if !self.root.exists() {
-            say(format_args!("{root}: missing, and with it {}", entries_of(&wanted)));
+            say(format_args!("{root}: missing, and with it {}", entries_of(&wanted)))?;
             return Ok(Outcome::Incomplete);
         }
         let entries = manifest.entries.iter().zip(&self.wanted);
@@ -94,7 +94,7 @@ impl Subject<'_> {
         let pieces = self.check_pieces(&reach, &looks)?;
         let findings = Findings::judge(manifest, looks, &pieces);
         if !findings.is_empty() {
-            say(format_args!("{root}: {}", findings.tell(&wanted, manifest, pieces.len())));
+            say(format_args!("{root}: {}", findings.tell(&wanted, manifest, pieces.len())))?;
             return Ok(Outcome::Incomplete);
         }
         let right = pieces.iter().filter(|state| **state == PieceState::Right).count();
@@ -103,7 +103,7 @@ impl Subject<'_> {
             0 => String::new(),
             shared => format!(" ({} more cannot be checked: files that are not wanted here share them)", shared),
         };
-        say(format_args!("{root}: all right: {entries}, {bytes}, {}{shared}", counted(right, "piece")));
+        say(format_args!("{root}: all right: {entries}, {bytes}, {}{shared}", counted(right, "piece")))?;
         Ok(Outcome::Complete)
     }
 
