@@ -31,6 +31,7 @@ fn what_is_there_already_is_expected_to_stay_and_what_differs_is_named() {
     let ended = stage(2, folder.path(), "data --to out/{rank} --plan --force").well();
     let line = ended.stdout.lines().find(|line| line.contains("/out/1  ")).unwrap();
     assert!(line.contains("  97.66 KiB    4 KiB  ") && line.ends_with("data/file1 differs"), "{ended:#?}");
+    assert_eq!(ended.said("what differs is replaced"), 1, "{ended:#?}");
     assert_only(&folder.path().join("out/1"), &["data"]);
 }
 
@@ -83,6 +84,7 @@ fn what_a_run_would_refuse_its_plan_refuses_with_the_same_words_and_code() {
         }
         assert_eq!(plan.stderr.matches(" on ").count(), refused.len(), "{plan:#?}");
         assert_eq!(plan.said("nothing was moved"), 1, "{plan:#?}");
+        assert_eq!(plan.said("is replaced"), usize::from(options == "--force"), "{plan:#?}");
         let status = fs::read_to_string(at("status.json")).unwrap();
         assert!(status.contains(r#""code":3,"#) && status.contains(refusals[0]), "{status}");
         assert_eq!(stage(3, folder.path(), &format!("data --to out/{{rank}} {options}")).run().code, 3);

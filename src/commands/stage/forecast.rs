@@ -155,8 +155,9 @@ impl fmt::Display for Forecast<'_> {
         for line in table.lines() {
             writeln!(f, "{}", line.trim_end())?;
         }
-        if self.places.iter().any(|place| place.prospect.differing > 0) {
-            writeln!(f, "what differs is replaced with --force, and else refused")?;
+        // Where it is refused instead, that is said by itself.
+        if self.places.iter().any(|place| place.prospect.differing > 0 && place.prospect.refusal.is_none()) {
+            writeln!(f, "what differs is replaced")?;
         }
         write!(f, "about {} would go from rank to rank; nothing was moved", sized(self.moved()))
     }
