@@ -8,7 +8,7 @@ use super::OwnedFile;
 use super::names::output_name;
 use super::note::{Note, Segments};
 use super::output_file::write_output;
-use crate::metainfo::{Bitfield, Layout, PieceHashes, PieceHashesError, PieceIndex, TorrentId};
+use crate::metainfo::{Bitfield, Layout, PieceHashes, PieceHashesError, PieceIndex, TorrentId, counted};
 use crate::storage::{Storage, StorageError, Written};
 
 /// Holds the segments of one client, and writes `client<R>_<name>` for each file that it finishes.
@@ -128,7 +128,8 @@ impl Storage for HashList {
         {
             let path = note.path().display();
             log::warn!(
-                "{path}: {unfit} segments of '{name}' are of another run with other inputs; they are fetched anew"
+                "{path}: fetching {} of '{name}' anew: what was kept is of another run with other inputs",
+                counted(unfit, "segment")
             );
         }
     }

@@ -1,5 +1,7 @@
 //! The folder into which each rank stages.
 
+use std::ffi::OsString;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
 /// A folder, in whose path stands `{rank}` or `{host}` where each rank or node has its own.
@@ -19,11 +21,10 @@ impl TargetDir {
     /// # Errors
     /// Where a word in its braces is not known.
     pub fn new(typed: PathBuf) -> Result<Self, TargetDirError> {
-        let unknown = typed.to_str().and_then(|text| words(text).find(|word| !Self::KNOWN.contains(word)));
-        match unknown {
-            Some(word) => Err(TargetDirError(word.to_owned())),
-            None => Ok(Self(typed)),
-        }
+        // What is no text around a word makes it no other word.
+        let unknown = |word: &&str| !Self::KNOWN.contains(word);
+        let unknown = words(&typed.to_string_lossy()).find(unknown).map(str::to_owned);
+        unknown.map_or(Ok(Self(typed)), |word| Err(TargetDirError(word)))
     }
 
     /// As it was typed.
@@ -35,11 +36,21 @@ impl TargetDir {
     /// The folder of one rank.
     #[must_use]
     pub fn of(&self, rank: u32, host: &str) -> PathBuf {
-        match self.0.to_str() {
-            Some(text) => text.replace("{rank}", &rank.to_string()).replace("{host}", host).into(),
-            None => self.0.clone(),
-        }
+        let filled = replaced(self.0.as_os_str().as_bytes(), b"{rank}", rank.to_string().as_bytes());
+        OsString::from_vec(replaced(&filled, b"{host}", host.as_bytes())).into()
     }
+}
+
+/// A text that need not be UTF-8, with another word in the place of this one.
+fn replaced(text: &[u8], word: &[u8], by: &[u8]) -> Vec<u8> {
+    let (mut filled, mut rest) = (Vec::new(), text);
+    while let Some(at) = rest.windows(word.len()).position(|part| part == word) {
+        filled.extend_from_slice(&rest[..at]);
+        filled.extend_from_slice(by);
+        rest = &rest[at + word.len()..];
+    }
+    filled.extend_from_slice(rest);
+    filled
 }
 
 /// The words in braces: other braces are a part of the path.
@@ -59,6 +70,14 @@ mod tests {
     fn known_words_are_filled_in_wherever_they_stand() {
         let dir = TargetDir::new("/x/{host}/{rank}-{rank}".into()).unwrap();
         assert_eq!(dir.of(7, "node1"), Path::new("/x/node1/7-7"));
+    }
+
+    #[test]
+    fn they_are_filled_in_where_the_rest_is_no_text() {
+        let typed = |text: &[u8]| PathBuf::from(OsString::from_vec(text.to_vec()));
+        let dir = TargetDir::new(typed(b"/\xff{rank}/{host}\xfe")).unwrap();
+        assert_eq!(dir.of(7, "h"), typed(b"/\xff7/h\xfe"));
+        assert!(TargetDir::new(typed(b"\xff{user}")).is_err());
     }
 
     #[test]

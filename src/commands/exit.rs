@@ -19,7 +19,7 @@ impl Exit {
     pub fn code(self) -> u8 {
         match self {
             Self::Ran(outcome) => outcome.code(),
-            Self::Usage => 2,
+            Self::Usage => Outcome::Usage.code(),
             Self::NoMpi => 77,
         }
     }

@@ -1,5 +1,6 @@
 //! `generate`: makes the inputs of a swarm, and what must come out of them.
 
+use super::wording::{counted, end, say};
 use super::{Exit, complain};
 use crate::assignment::{Story, StoryError, StoryRules};
 use crate::cli::GenerateArgs;
@@ -14,13 +15,14 @@ pub(super) fn run(args: &GenerateArgs) -> Exit {
     match made {
         Ok(story) => {
             let (card, folder) = (story.card(), args.folder.display());
-            let (outputs, code) = (story.expected().len(), card.exit);
-            let plural = if outputs == 1 { "" } else { "s" };
-            println!("made {folder}: the run writes {outputs} output{plural} and its exit code is {code}");
-            println!("run it:   mpirun -np {} ./tema3 --input {folder} --output {folder}/got", card.ranks);
-            println!("          (with more ranks than cores, mpirun of Open MPI wants --oversubscribe as well)");
-            println!("judge it: diff -r {folder}/got {folder}/expected");
-            Exit::Ran(Outcome::Complete)
+            let (outputs, code) = (counted(story.expected().len(), "output"), card.exit);
+            let lines = [
+                format!("made {folder}: the run writes {outputs} and its exit code is {code}"),
+                format!("run it:   mpirun -np {} ./tema3 --input {folder} --output {folder}/got", card.ranks),
+                "          (with more ranks than cores, mpirun of Open MPI wants --oversubscribe as well)".to_owned(),
+                format!("judge it: diff -r {folder}/got {folder}/expected"),
+            ];
+            end(Outcome::Complete, say(lines.join("\n")))
         }
         Err(error) => {
             complain(&error);

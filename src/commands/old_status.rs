@@ -1,18 +1,20 @@
-//! The status file of an earlier run: it goes before anything else, so that nobody takes it for this run's.
+//! The status file of an earlier run: it goes before anything else, so that nobody takes it for this run's, also where this
+//! one does not come to write its own. What is no status file nobody takes for one, and it stays.
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-use crate::report::is_special;
+use crate::report::{Status, is_special};
 
 const OPTION: &str = "--status";
 
-/// Removes the file that these words name, also where the rest of them is not understood. An empty one stays: by that
+/// Removes the status file that these words name, also where the rest of them is not understood. An empty one stays: by that
 /// `scripts/tema3-run` knows that not all ranks are up.
 pub(super) fn remove(words: &[OsString]) {
     if let Some(path) = named(words)
         && path.metadata().is_ok_and(|found| found.len() > 0)
+        && is_ours(path)
     {
         remove_file(path);
     }
@@ -23,8 +25,13 @@ pub(super) fn remove_the_mark(status: Option<&Path>) {
     status.into_iter().for_each(remove_file);
 }
 
+/// Whether it is a status, or the mark that `scripts/tema3-run` puts in its place.
+fn is_ours(path: &Path) -> bool {
+    !is_special(path) && Status::is_at(path)
+}
+
 fn remove_file(path: &Path) {
-    if !is_special(path) {
+    if is_ours(path) {
         // What cannot be removed is found when the place is tried; another rank may have been here before.
         _ = std::fs::remove_file(path);
     }
@@ -44,6 +51,7 @@ pub(super) fn named(words: &[OsString]) -> Option<&Path> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::protocol::{Outcome, Term};
 
     fn words(line: &str) -> Vec<OsString> {
         line.split(' ').map(OsString::from).collect()
@@ -60,13 +68,22 @@ mod tests {
     }
 
     #[test]
-    fn an_old_file_is_removed_and_a_folder_stays() {
+    fn an_old_status_is_removed_and_anything_else_stays() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("s.json");
-        std::fs::write(&file, "old").unwrap();
-        remove(&["--status".into(), file.clone().into()]);
+        let stays = || {
+            remove(&["--status".into(), file.clone().into()]);
+            file.exists()
+        };
+        let old = Status { outcome: Outcome::Complete, term: Term(0), reason: None };
+        old.write(&file).unwrap();
+        assert!(!stays());
+        for mine in ["old", r#"{"v":1,"code":0,"messages":7,"meaning":"another"}"#] {
+            std::fs::write(&file, mine.repeat(50)).unwrap();
+            assert!(stays(), "{mine}");
+        }
         remove(&["--status".into(), folder.path().into()]);
-        assert!(!file.exists() && folder.path().exists());
+        assert!(folder.path().exists());
     }
 
     #[test]

@@ -18,6 +18,22 @@ pub(super) struct Asked<'a> {
     pub(super) receipt: Option<&'a Path>,
 }
 
+impl<'a> Asked<'a> {
+    /// The files that a rank would write, each with its option and what was typed.
+    pub(super) fn files(self, rank: Rank) -> impl Iterator<Item = (&'static str, &'a Path, PathBuf)> {
+        let folders = [
+            ("--events", self.events, Events::path_of as fn(&Path, Rank) -> PathBuf),
+            ("--record", self.record, record::path_of),
+        ];
+        let folders = folders.into_iter().filter_map(move |(option, folder, path_of)| {
+            let folder = folder?;
+            Some((option, folder, path_of(folder, rank)))
+        });
+        let files = [("--summary", self.summary), ("--status", self.status), ("--receipt", self.receipt)];
+        folders.chain(files.into_iter().filter_map(|(option, file)| Some((option, file?, file?.to_owned()))))
+    }
+}
+
 /// What a rank was asked to write, as far as it can.
 #[derive(Default)]
 pub(super) struct Outputs {

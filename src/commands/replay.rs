@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use super::wording::{counted, end, say};
 use super::{Exit, complain};
 use crate::cli::ReplayArgs;
 use crate::net::record::path_of;
@@ -35,8 +36,9 @@ pub(super) fn run(args: &ReplayArgs) -> Exit {
             }
         }
     }
-    println!("{} ranks, {events} events: every decision came out byte by byte as it was recorded", records.len());
-    Exit::Ran(Outcome::Complete)
+    let (ranks, events) = (counted(records.len(), "rank"), counted(events, "event"));
+    let told = format_args!("{ranks}, {events}: every decision came out byte by byte as it was recorded");
+    end(Outcome::Complete, say(told))
 }
 
 /// The records of ranks 0, 1, 2 and so on, as far as they are there.

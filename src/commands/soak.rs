@@ -4,6 +4,7 @@ use std::io::{self, Write};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
+use super::wording::{end, said, say};
 use super::{Exit, complain};
 use crate::cli::SoakArgs;
 use crate::protocol::Outcome;
@@ -22,19 +23,19 @@ pub(super) fn run(args: &SoakArgs) -> Exit {
 /// Runs one case and tells what it is made of, then every event and decision.
 fn run_one(case: &Case) -> Exit {
     let mut trace = Trace(io::BufWriter::new(io::stdout()));
-    // Who reads it through `head` has closed the pipe before the end: what cannot be written is left out.
+    // What cannot be written is found in the end, when all of it must be.
     _ = write!(trace.0, "{}", case.scenario());
     let verdict = Verdict::watched(case, &mut trace, |_| 0);
     if verdict.violation.is_none() {
         _ = writeln!(trace.0, "case {case}: nothing lost, wrong or stuck");
     }
-    drop(trace);
+    let said = said(trace.0.flush());
     match verdict.violation {
         Some(violation) => {
             complain(format_args!("case {case}: {violation}"));
-            Exit::Ran(Outcome::Bug)
+            end(Outcome::Bug, said)
         }
-        None => Exit::Ran(Outcome::Complete),
+        None => end(Outcome::Complete, said),
     }
 }
 
@@ -45,8 +46,7 @@ fn run_all(soak: &Soak) -> Exit {
     if let Some((case, violation)) = tally.failures.first() {
         explain(&tally, case, violation);
     }
-    println!("{tally}");
-    Exit::Ran(if tally.failures.is_empty() { Outcome::Complete } else { Outcome::Bug })
+    end(if tally.failures.is_empty() { Outcome::Complete } else { Outcome::Bug }, say(tally))
 }
 
 /// How far it is, on a terminal.

@@ -1,20 +1,22 @@
 //! `stage`: one rank's part in putting real files on every node of a job.
 
+mod apart;
 mod forecast;
 mod receipt;
 mod shortfall;
+mod sight;
 mod target_folder;
 mod wanted;
 
-use std::collections::BTreeMap;
-use std::fs;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
+use self::apart::{check_apart, misplaced};
 use self::forecast::Forecast;
 use self::receipt::{Told, Witness};
 use self::shortfall::in_files;
+use self::sight::Sight;
 use self::target_folder::TargetFolder;
 use self::wanted::{Wanted, wishes};
 use super::catalog::refusal;
@@ -23,15 +25,15 @@ use super::outputs::{Asked, Outputs};
 use super::wording::say;
 use super::{Exit, Launch, complain, job};
 use crate::cli::{PickingOrder, ProgressWhen, StageArgs, SyncWhen};
-use crate::metainfo::{Manifest, Metainfo};
+use crate::metainfo::Manifest;
 use crate::net::mpi::{Options, World};
 use crate::protocol::{
     Catalog, Config, Incarnation, Member, Observed, Outcome, Patience, Picking, Policy, Prospects, Rank,
 };
-use crate::report::{Goal, Line, Names, Observer, Observers, Staged, StagingProgress, StagingText, SummaryText};
-use crate::storage::WalkError;
-use crate::storage::source::{Look, Roots, View};
-use crate::storage::staging::{Card, Known, Legend, Order, Purpose, Staging, Unread, piece_length_at};
+use crate::report::{
+    Goal, Line, Names, Observer, Observers, Staged, StagingProgress, StagingText, Status, SummaryText,
+};
+use crate::storage::staging::{Card, Legend, Order, Purpose, Staging, piece_length_at};
 use crate::storage::target::{Durable, Existing};
 
 const USAGE: &str = "usage: mpirun -np N ./tema3 stage SRC... --to DIR (./tema3 stage --help tells more)";
@@ -61,11 +63,13 @@ fn take_part(args: &StageArgs, wishes: Wanted, mut world: World) -> ! {
         receipt: args.receipt.as_deref(),
         record: None,
     };
-    let Outputs { writers, unwritable, .. } = Outputs::open(asked, rank, world.size(), &names);
-    let prepared = match unwritable {
-        Some(unwritable) => Err((Outcome::Disk, unwritable.to_string())),
-        None => prepare(args, &wishes, rank),
+    let sight = Sight::of(args, rank);
+    let trees = sight.as_ref().map(|sight| sight.trees(args)).unwrap_or_default();
+    let (writers, refused) = match misplaced(asked, rank, &trees, &targets(args, world.size())) {
+        Some(misplaced) => (Observers::new(), Some((Outcome::Usage, misplaced))),
+        None => open(asked, &world, &names),
     };
+    let prepared = refused.map_or(sight, Err).and_then(|sight| prepare(args, &wishes, rank, sight));
     let (catalog, order, folder) = match prepared {
         Ok(Prepared { order, card, folder }) => {
             (Catalog { card: fit(card).encode(), prospects: Prospects::Open, ..Catalog::default() }, order, folder)
@@ -100,16 +104,37 @@ fn take_part(args: &StageArgs, wishes: Wanted, mut world: World) -> ! {
         let told = Told { member: &member, legend: &legend, wanted: &wishes, info_hash };
         failures.extend(witness.write_receipt(path, told).err());
     }
+    let mut own = Outcome::Complete;
     if args.plan && ending.outcome() == Outcome::Complete && member.is_tracker() {
-        let forecast = Forecast::of(&legend);
-        say(&forecast);
-        failures.extend(forecast.lacks());
+        own = foretell(&member, &legend, args.status.as_deref(), &mut failures);
     }
-    let own = if failures.is_empty() { Outcome::Complete } else { Outcome::Disk };
+    if !failures.is_empty() {
+        own = own.max(Outcome::Disk);
+    }
     let code = ending.outcome().max(own).code();
     failures.iter().for_each(|failure| complain(format_args!("{failure}; hence exit code {code}")));
     ending.reasons().for_each(|reason| eprintln!("{reason}"));
     world.finalize(code)
+}
+
+/// Opens what is written beside the tree; and why it cannot be, where it cannot.
+fn open(asked: Asked<'_>, world: &World, names: &Names) -> (Observers, Option<(Outcome, String)>) {
+    let Outputs { writers, unwritable, .. } = Outputs::open(asked, world.rank(), world.size(), names);
+    (writers, unwritable.map(|unwritable| (Outcome::Disk, unwritable.to_string())))
+}
+
+/// Tells people what the ranks expect of their places, and how a staging would end. The ranks have agreed on a good end by
+/// now, so the status of that is written once more.
+fn foretell(member: &Member, legend: &Legend, status: Option<&Path>, failures: &mut Vec<String>) -> Outcome {
+    let forecast = Forecast::of(legend);
+    let (outcome, reasons) = (forecast.outcome(), forecast.reasons());
+    failures.extend(say(&forecast).err().map(|unsaid| unsaid.to_string()));
+    reasons.iter().for_each(|reason| eprintln!("{reason}"));
+    if let (Some(path), Some(reason)) = (status, reasons.into_iter().next()) {
+        let status = Status { outcome, term: member.term(), reason: Some(reason) };
+        failures.extend(status.write(path).err().map(|error| format!("{}: {error}", path.display())));
+    }
+    outcome
 }
 
 /// What a rank goes into the swarm with.
@@ -120,20 +145,19 @@ struct Prepared {
     folder: Option<TargetFolder>,
 }
 
-/// Looks what this rank can read, and where it writes.
-fn prepare(args: &StageArgs, wishes: &Wanted, rank: Rank) -> Result<Prepared, (Outcome, String)> {
+/// Looks where a rank that can read this writes.
+fn prepare(
+    args: &StageArgs,
+    wishes: &Wanted,
+    rank: Rank,
+    Sight { view, known, unread }: Sight,
+) -> Result<Prepared, (Outcome, String)> {
     let host = host();
-    let may_read = args.from_ranks.as_ref().is_none_or(|ranks| ranks.contain(rank.0));
-    let Seen { view, known, unread } = match (may_read, &args.from) {
-        (false, _) => Seen::default(),
-        (true, None) => look(&args.sources, rank)?,
-        (true, Some(from)) => look_by_torrent(&args.sources, from, rank)?,
-    };
     let target = wishes.anything(rank.0).then(|| args.to.of(rank.0, &host));
     let folder = match &target {
         Some(target) => {
             check_apart(target, args.to.typed(), view.as_ref())?;
-            Some(TargetFolder::look(target)?)
+            Some(TargetFolder::look(target).map_err(|refusal| refusal.of(rank, &host))?)
         }
         None => None,
     };
@@ -193,62 +217,10 @@ fn idle(rank: Rank, wishes: &Wanted) -> Order {
     }
 }
 
-/// What a rank sees of the source.
-#[derive(Default)]
-struct Seen {
-    view: Option<View>,
-    known: Option<Known>,
-    /// What it cannot read. That is told only where nobody can.
-    unread: Vec<Unread>,
-}
-
-/// Which of the sources this rank can read.
-fn look(sources: &[PathBuf], rank: Rank) -> Result<Seen, (Outcome, String)> {
-    let Look { view, unseen } = View::look(sources).map_err(|error| (Outcome::BadInput, error.to_string()))?;
-    unseen.iter().for_each(|reason| log::info!("{rank} cannot read it: {reason}"));
-    Ok(Seen { view, known: None, unread: unseen.iter().map(Unread::from).collect() })
-}
-
-/// The same by a `.torrent`: what it lists, in the folder that holds it.
-fn look_by_torrent(sources: &[PathBuf], from: &Path, rank: Rank) -> Result<Seen, (Outcome, String)> {
-    let [file] = sources else {
-        return Err((Outcome::BadInput, "with --from there is one SRC, the .torrent".to_owned()));
-    };
-    let bytes = match fs::read(file) {
-        Ok(bytes) => bytes,
-        // Others may have it.
-        Err(error) => {
-            let reason = WalkError::Io { path: file.clone(), error };
-            log::info!("{rank} cannot read it: {reason}");
-            return Ok(Seen { unread: vec![Unread::from(&reason)], ..Seen::default() });
-        }
-    };
-    let metainfo =
-        Metainfo::decode(&bytes).map_err(|error| (Outcome::BadInput, format!("{}: {error}", file.display())))?;
-    let info = metainfo.info();
-    let roots = Roots::in_folder(from, &info.manifest);
-    let paths: Vec<PathBuf> = roots.paths().map(Path::to_owned).collect();
-    let seen = look(&paths, rank)?;
-    let view = seen.view.map(|view| View { roots, identity: view.identity });
-    let (manifest, hashes) = (Arc::new(info.manifest.clone()), info.piece_hashes.clone());
-    let known = Known { manifest, hashes, info_hash: metainfo.info_hash() };
-    Ok(Seen { view, known: Some(known), unread: seen.unread })
-}
-
-/// A target that lies in what is staged would be staged itself, half made. It is told as it was typed, so that all ranks say
-/// the same.
-fn check_apart(folder: &Path, typed: &Path, view: Option<&View>) -> Result<(), (Outcome, String)> {
-    let whole = std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned());
-    // Not all of it needs to be there already.
-    let Some(there) = whole.ancestors().find_map(|place| place.canonicalize().ok()) else { return Ok(()) };
-    let holds = |source: &&Path| source.canonicalize().is_ok_and(|source| there.starts_with(source));
-    match view.and_then(|view| view.roots.paths().find(holds)) {
-        None => Ok(()),
-        Some(source) => {
-            let (typed, source) = (typed.display(), source.display());
-            Err((Outcome::BadInput, format!("{typed} lies in {source}, which is staged; choose another --to")))
-        }
-    }
+/// The targets of all ranks, as far as this machine tells.
+fn targets(args: &StageArgs, ranks: u32) -> BTreeSet<PathBuf> {
+    let host = host();
+    (0..ranks).map(|rank| args.to.of(rank, &host)).collect()
 }
 
 fn host() -> String {

@@ -5,20 +5,41 @@ use std::io::{self, Write};
 
 use comfy_table::{CellAlignment, Table, presets};
 
-pub(super) use crate::metainfo::sized;
+use super::{Exit, complain};
 use crate::metainfo::{Manifest, Node};
+pub(super) use crate::metainfo::{counted, sized};
+use crate::protocol::Outcome;
 
-/// Prints a text. Who reads it through `head` has closed the pipe before the end: what cannot be written is left out.
-pub(super) fn say(text: impl fmt::Display) {
-    _ = writeln!(io::stdout(), "{text}");
+/// Why what a command has to say could not be printed.
+#[derive(Debug, thiserror::Error)]
+#[error("what there is to say cannot be printed: {0}")]
+pub(super) struct Unsaid(io::Error);
+
+/// Prints a text.
+///
+/// # Errors
+/// Where it cannot be printed, unless nobody wants more of it.
+pub(super) fn say(text: impl fmt::Display) -> Result<(), Unsaid> {
+    let mut stdout = io::stdout();
+    said(writeln!(stdout, "{text}").and_then(|()| stdout.flush()))
 }
 
-/// `1 file`, `2 files`.
-pub(super) fn counted(count: impl TryInto<u64>, what: &str) -> String {
-    match count.try_into() {
-        Ok(1) => format!("1 {what}"),
-        Ok(count) => format!("{count} {what}s"),
-        Err(_) => unreachable!("no count here has more than 64 bits"),
+/// What became of a text that was printed: who reads it through `head` has closed the pipe before the end, and is content.
+pub(super) fn said(printed: io::Result<()>) -> Result<(), Unsaid> {
+    match printed {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Unsaid(error)),
+        _ => Ok(()),
+    }
+}
+
+/// How a command ends that had nothing left to do but to say what it did.
+pub(super) fn end(outcome: Outcome, said: Result<(), Unsaid>) -> Exit {
+    match said {
+        Ok(()) => Exit::Ran(outcome),
+        Err(unsaid) => {
+            complain(unsaid);
+            Exit::Ran(outcome.max(Outcome::Disk))
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 mod arrangement;
 mod bencode;
 mod bitfield;
+mod counted;
 mod info_hash;
 mod layout;
 mod legible;
@@ -19,6 +20,7 @@ mod tree_path;
 
 pub use bencode::BencodeError;
 pub use bitfield::Bitfield;
+pub use counted::counted;
 pub use info_hash::InfoHash;
 pub use layout::Layout;
 pub use legible::Legible;

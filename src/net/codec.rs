@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 use crate::protocol::Message;
 
 /// What the ranks of a job speak. A message of any other version is refused.
-pub const VERSION: u8 = 2;
+pub const VERSION: u8 = 3;
 
 /// The longest message, in bytes: a chunk of at most 1 MiB and what stands around it.
 pub const LONGEST_MESSAGE: usize = 2 << 20;

@@ -19,6 +19,8 @@ pub enum Outcome {
     Incomplete,
     /// Input that cannot be used.
     BadInput,
+    /// A command line that cannot be meant, as only ranks that look at their disks can tell.
+    Usage,
     /// Disk or other I/O.
     Disk,
     /// Content that does not match its hashes and could not be repaired, or hashes that contradict each other.
@@ -38,6 +40,7 @@ impl Outcome {
             Self::TimeLimit => 5,
             Self::Incomplete => 4,
             Self::BadInput => 3,
+            Self::Usage => 2,
             Self::Disk => 6,
             Self::Integrity => 7,
             Self::Bug => 70,
@@ -54,6 +57,7 @@ impl Outcome {
             Self::TimeLimit => "time limit reached",
             Self::Incomplete => "incomplete: needs a seed",
             Self::BadInput => "bad input",
+            Self::Usage => "not used as it is meant to be",
             Self::Disk => "disk or I/O failure",
             Self::Integrity => "integrity could not be repaired",
             Self::Bug => "a bug in tema3",
@@ -67,7 +71,7 @@ mod tests {
 
     #[test]
     fn the_worst_of_several_ends_is_the_one_that_the_exit_code_tells() {
-        let worst_first = [70, 7, 6, 3, 4, 5, 10, 8, 0];
+        let worst_first = [70, 7, 6, 2, 3, 4, 5, 10, 8, 0];
         let mut all = [
             Outcome::Complete,
             Outcome::Incomplete,
@@ -78,6 +82,7 @@ mod tests {
             Outcome::Integrity,
             Outcome::Interrupted,
             Outcome::BadInput,
+            Outcome::Usage,
         ];
         all.sort_by(|a, b| b.cmp(a));
         assert_eq!(all.map(Outcome::code), worst_first);

@@ -2,10 +2,10 @@
 
 use std::io::Write;
 
-use super::names::{count, printable};
+use super::names::printable;
 use super::troubles::sentence;
 use super::{Names, Observer, whole_lines};
-use crate::metainfo::{PieceIndex, TorrentId};
+use crate::metainfo::{PieceIndex, TorrentId, counted};
 use crate::protocol::{Observed, Outcome, Rank, Reason, Time};
 
 /// Narrates one rank's steps, a line each, with the rank and the time in front.
@@ -31,13 +31,13 @@ impl<W: Write> Explain<W> {
         };
         match observed {
             Observed::Init { owned, wanted } => {
-                let files = |number: u32| if number == 0 { "no file".into() } else { count(number, "file") };
+                let files = |number: u32| if number == 0 { "no file".into() } else { counted(number, "file") };
                 let (owned, wanted) = (files(*owned), files(*wanted));
                 format!("I own {owned} and want {wanted}. I tell the tracker what I own, and wait for the others.")
             }
             Observed::Started => "The tracker says that all have spoken: I start.".into(),
             Observed::Joined { name, pieces, .. } => {
-                let segments = count(*pieces, "segment");
+                let segments = counted(*pieces, "segment");
                 format!("The tracker tells me of {}: {segments}, and who holds which.", printable(name))
             }
             Observed::Unavailable { name, why } => format!("I cannot have {}: {}.", printable(name), sentence(*why)),
@@ -57,7 +57,7 @@ impl<W: Write> Explain<W> {
             }
             Observed::Announced { pieces: 0 } => "I get fresh lists from the tracker.".into(),
             Observed::Announced { pieces } => {
-                format!("I tell the tracker of {}, and get fresh lists.", count(*pieces, "new segment"))
+                format!("I tell the tracker of {}, and get fresh lists.", counted(*pieces, "new segment"))
             }
             Observed::FileFinished { torrent } => {
                 format!("I have all of {}, and it is written: I tell the tracker.", printable(&self.names.of(*torrent)))
@@ -99,9 +99,9 @@ impl<W: Write> Explain<W> {
 fn tracker_says(observed: &Observed) -> String {
     match observed {
         Observed::Published { rank, files: 0 } => format!("I hear that {rank} owns nothing."),
-        Observed::Published { rank, files } => format!("I hear what {rank} owns: {}.", count(*files, "file")),
+        Observed::Published { rank, files } => format!("I hear what {rank} owns: {}.", counted(*files, "file")),
         Observed::SwarmStarted { clients } => {
-            format!("All {} have spoken: I let them start.", count(*clients, "client"))
+            format!("All {} have spoken: I let them start.", counted(*clients, "client"))
         }
         Observed::Conflict { name, first, second, piece, .. } => format!(
             "I let nobody have {}: {first} and {second} list different hashes, first for segment {}.",
@@ -110,7 +110,7 @@ fn tracker_says(observed: &Observed) -> String {
         ),
         Observed::Progress { wanted: 0, .. } => "I know of no segment yet that is wanted.".into(),
         Observed::Progress { done, wanted, .. } => {
-            format!("I know of {done} of {} that have arrived.", count(*wanted, "wanted segment"))
+            format!("I know of {done} of {} that have arrived.", counted(*wanted, "wanted segment"))
         }
         Observed::ClientFinished { rank, outcome } => format!("I hear that {rank} is done: {}.", outcome.meaning()),
         Observed::Short { rank, name, missing: None, why } => {
@@ -118,7 +118,7 @@ fn tracker_says(observed: &Observed) -> String {
         }
         Observed::Short { rank, name, missing: Some(missing), why } => format!(
             "I hear that {rank} lacks {} of {}: {}.",
-            count(missing.count(), "segment"),
+            counted(missing.count(), "segment"),
             printable(name),
             sentence(*why)
         ),
@@ -129,7 +129,7 @@ fn tracker_says(observed: &Observed) -> String {
         Observed::Summary(summary) => {
             format!(
                 "I let all leave; {} changed hands: {}.",
-                count(summary.traded, "segment"),
+                counted(summary.traded, "segment"),
                 summary.outcome.meaning()
             )
         }

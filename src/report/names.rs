@@ -92,14 +92,6 @@ pub(super) fn numbers(ranks: &[Rank], to: &str) -> String {
     shown
 }
 
-/// A count and its noun: `1 segment`, `2 segments`.
-pub(super) fn count(number: impl Into<u64>, noun: &str) -> String {
-    match number.into() {
-        1 => format!("1 {noun}"),
-        many => format!("{many} {noun}s"),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -124,11 +116,5 @@ mod tests {
         assert_eq!(ranks(&[Rank(8), Rank(5), Rank(6), Rank(1), Rank(7)]), "ranks 1, 5 to 8");
         assert_eq!(ranks(&[Rank(1), Rank(2), Rank(9)]), "ranks 1, 2, 9");
         assert_eq!(numbers(&[Rank(1), Rank(7), Rank(8), Rank(9)], "-"), "1, 7-9");
-    }
-
-    #[test]
-    fn one_is_singular() {
-        assert_eq!(count(1_u32, "segment"), "1 segment");
-        assert_eq!(count(0_u32, "segment"), "0 segments");
     }
 }

@@ -9,8 +9,9 @@ use indicatif::HumanBytes;
 
 use super::Observer;
 use super::bound::{Line, bound};
-use super::names::{count, numbers, ranks};
+use super::names::{numbers, ranks};
 use super::troubles::Troubles;
+use crate::metainfo::counted;
 use crate::protocol::{ClientSummary, Observed, Outcome, Rank, Summary, Time};
 
 /// What was staged, as far as it is known, for the totals.
@@ -94,12 +95,12 @@ fn row(client: &ClientSummary) -> [String; 11] {
         client.rank.0.to_string(),
         bytes(volume.received),
         if client.sources.is_empty() { "-".to_owned() } else { numbers(&client.sources, "-") },
-        count(volume.found, "piece"),
+        counted(volume.found, "piece"),
         bytes(volume.sent),
         volume.corrupt.to_string(),
         bytes(volume.wasted),
         bytes(volume.source_read),
-        count(volume.cache_hits, "piece"),
+        counted(volume.cache_hits, "piece"),
         after,
         client.outcome.map_or("lost", Outcome::meaning).to_owned(),
     ]

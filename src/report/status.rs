@@ -1,6 +1,7 @@
 //! `--status FILE`: how the run ended, where mpirun's own exit code cannot be trusted to say it.
 
-use std::io;
+use std::fs::File;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
@@ -48,6 +49,18 @@ impl Status {
         text.push('\n');
         write_atomically(path, text.as_bytes())
     }
+
+    /// Whether a status lies there, or an empty file that is to become one.
+    #[must_use]
+    pub fn is_at(path: &Path) -> bool {
+        let mut head = Vec::new();
+        let read = File::open(path).and_then(|file| file.take(Self::HEAD).read_to_end(&mut head));
+        let head = String::from_utf8_lossy(&head);
+        read.is_ok() && (head.is_empty() || head.starts_with("{\"v\":") && head.contains(",\"meaning\":"))
+    }
+
+    /// Within so many bytes it shows that something is a status: its version, its code, and that it has a meaning.
+    const HEAD: u64 = 32;
 }
 
 /// Writes the status at the end of a run, on the rank that ends it: the tracker's.

@@ -8,6 +8,7 @@ use comfy_table::{CellAlignment, Table, presets};
 use super::Observer;
 use super::figures::{Figures, by_load};
 use super::troubles::Troubles;
+use crate::metainfo::counted;
 use crate::protocol::{ClientSummary, Observed, Summary, Time};
 
 /// More clients than these do not fit a screen: the busiest and the idlest are shown.
@@ -78,8 +79,9 @@ fn text(summary: &Summary, troubles: &[String]) -> String {
         write_line(
             &mut text,
             format_args!(
-                "{} segments traded in {least}{} messages: {messages:.2} a segment; load max/mean {load:.2}",
-                summary.traded, summary.messages
+                "{} traded in {least}{}: {messages:.2} a segment; load max/mean {load:.2}",
+                counted(summary.traded, "segment"),
+                counted(summary.messages, "message")
             ),
         );
     }

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::names::{count, printable, ranks};
-use crate::metainfo::Bitfield;
+use super::names::{printable, ranks};
+use crate::metainfo::{Bitfield, counted};
 use crate::protocol::{Lack, Observed, Rank, Summary};
 
 /// How the sentence on what could not be written begins; what to do follows.
@@ -125,15 +125,12 @@ impl Troubles {
             let (name, at) = (printable(&shortage.file), ranks(clients));
             let why = shortage.sentence;
             lines.push(match shortage.missing {
-                Some(missing) => format!("{name} lacks {} at {at}: {why}", count(missing, "segment")),
+                Some(missing) => format!("{name} lacks {} at {at}: {why}", counted(missing, "segment")),
                 None => format!("{name} is missing at {at}: {why}"),
             });
         }
         if let Some(more @ 1..) = lacking().count().checked_sub(MOST_FILES) {
-            lines.push(format!(
-                "and {} that lack something (--summary FILE.json has all)",
-                count(more as u64, "more file")
-            ));
+            lines.push(format!("and {} that lack something (--summary FILE.json has all)", counted(more, "more file")));
         }
         if !self.lost.is_empty() {
             lines.push(format!("lost: {}", ranks(&self.lost)));
@@ -153,7 +150,7 @@ impl Troubles {
         let line = |((clients, remedy), files): ((&[Rank], &str), Vec<&str>)| {
             let more = match files.len() - 1 {
                 0 => String::new(),
-                more => format!(" and {}", count(more as u64, "more file")),
+                more => format!(" and {}", counted(more, "more file")),
             };
             format!("{}{more} could not be written at {}: {remedy}", printable(files[0]), ranks(clients))
         };

@@ -212,6 +212,11 @@ pub trait Depot {
     /// Whether it works on something, and so will have something to say without being asked.
     fn is_busy(&self) -> bool;
 
+    /// What people call a piece, where that is not by its torrent's name.
+    fn called(&self, _torrent: TorrentId, _piece: PieceIndex) -> Option<String> {
+        None
+    }
+
     /// What it did so far that its driver cannot see.
     fn usage(&self) -> Usage {
         Usage::default()

@@ -3,9 +3,11 @@
 mod depot;
 mod hashing;
 mod immediate;
+mod kind;
 mod model;
 mod piece_hasher;
 mod plain_file;
+mod reach;
 mod sha1_lanes;
 mod sha1_stream;
 pub mod source;
@@ -16,8 +18,10 @@ mod walk;
 pub use depot::{Block, Depot, Failure, FailureKind, LONGEST_BLOCK, Offer, OwnWord, Passage, Usage, Word};
 pub use hashing::{PieceDigest, UnreadPiece, hash_pieces};
 pub use immediate::Immediate;
+pub use kind::called;
 pub use model::Model;
 pub use plain_file::open_plain_file;
+pub use reach::{Reach, Reached};
 pub use walk::{WalkError, place_of, walk};
 
 use crate::metainfo::{Layout, PieceHashes, PieceIndex, TorrentId};

@@ -224,10 +224,15 @@ fn a_disk_that_fills_does_not_end_the_run_and_is_told_by_its_code() {
 fn a_status_of_an_earlier_run_does_not_survive_a_word_that_is_not_understood() {
     let folder = tempfile::tempdir().unwrap();
     let status = folder.path().join("status.json");
-    std::fs::write(&status, "old").unwrap();
-    let ended = Job::new(3, folder.path()).with(["--wat", "--status", "status.json"]).run();
+    std::fs::write(&status, r#"{"v":1,"code":0,"meaning":"complete and verified","term":0,"reason":null}"#).unwrap();
+    let run = || Job::new(3, folder.path()).with(["--wat", "--status", "status.json"]).run();
+    let ended = run();
     assert_eq!(ended.code, 2, "{}", ended.stderr);
     assert!(!status.exists());
+    // What is no status is not this run's to remove.
+    std::fs::write(&status, "my own").unwrap();
+    assert_eq!(run().code, 2);
+    assert_eq!(std::fs::read(&status).unwrap(), b"my own");
 }
 
 #[test]

@@ -50,6 +50,7 @@ fn a_file_for_which_no_room_can_be_reserved_ends_the_run_and_the_same_command_go
     let limited = r#"trap '' XFSZ; [ "$RANK" != 1 ] || ulimit -f 24000; exec "$0" "$@""#;
     let ended = stage_by_shell(3, folder.path(), limited, line).run();
     assert_refused(&ended, 6, &["rank 1", "out/1", "data/file1", "File too large"]);
+    assert!(!format!("{ended:?}").contains("tree/0"), "{ended:#?}");
     assert!(!at("out/1/data").exists());
     stage(3, folder.path(), line).well();
     for rank in 1..3 {
@@ -72,6 +73,7 @@ fn a_disk_that_somebody_fills_in_the_middle_stops_nobody_else_and_once_there_is_
     assert!(String::from_utf8_lossy(&filled.unwrap().stderr).contains("No space left"));
     let ended = job.end();
     assert_refused(&ended, 6, &["error: rank 1 on", "out/1/.data.tema3/tree/data/file", "cannot write: No space left"]);
+    assert!(!format!("{ended:?}").contains("tree/0"), "{ended:#?}");
     assert!(!at("out/1/data").exists());
     assert_alike(&at("data"), &at("out/2/data"));
     assert_only(&at("out/2"), &["data"]);

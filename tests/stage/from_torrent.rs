@@ -57,7 +57,11 @@ fn content_that_is_not_what_the_torrent_says_is_told_and_leaves_nothing() {
     content[50_000] ^= 1;
     fs::write(&file, content).unwrap();
     let ended = stage(3, folder.path(), "data.torrent --from . --to out/{rank}").run();
-    assert_refused(&ended, 7, &["data/file3", "is not what the .torrent says"]);
+    // Whoever read it says so, and counts as others do.
+    let verified = run_alone(folder.path(), "torrent verify data.torrent .").stdout;
+    let (_, piece) = verified.trim().rsplit_once("wrong: ").unwrap();
+    let told = format!(": data/file3 is not what the .torrent says (piece {piece})");
+    assert_refused(&ended, 7, &["rank ", " on ", &told]);
     for rank in 0..3 {
         assert!(!folder.path().join(format!("out/{rank}/data")).exists());
     }
@@ -74,6 +78,9 @@ fn a_file_that_is_missing_everywhere_is_named() {
     for rank in 0..2 {
         assert!(!folder.path().join(format!("out/{rank}/data")).exists());
     }
+    fs::remove_file(folder.path().join("data/file2")).unwrap();
+    let ended = stage(2, folder.path(), "data.torrent --from . --to out/{rank}").run();
+    assert_refused(&ended, 4, &["no rank can read data/file0 and 1 more file; "]);
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! `--plan`: what a staging would come to is told, and nothing is changed.
 
 use std::fs;
+use std::os::unix::fs::symlink;
 
 use super::compared::assert_only;
 use super::mounted::Mounted;
@@ -27,9 +28,10 @@ fn what_is_there_already_is_expected_to_stay_and_what_differs_is_named() {
     fs::create_dir_all(folder.path().join("out/1/data")).unwrap();
     fs::write(folder.path().join("out/1/data/file0"), noise(0, 100_000)).unwrap();
     fs::write(folder.path().join("out/1/data/file1"), "else").unwrap();
-    let ended = stage(2, folder.path(), "data --to out/{rank} --plan").well();
+    let ended = stage(2, folder.path(), "data --to out/{rank} --plan --force").well();
     let line = ended.stdout.lines().find(|line| line.contains("/out/1  ")).unwrap();
     assert!(line.contains("  97.66 KiB    4 KiB  ") && line.ends_with("data/file1 differs"), "{ended:#?}");
+    assert_eq!(ended.said("what differs is replaced"), 1, "{ended:#?}");
     assert_only(&folder.path().join("out/1"), &["data"]);
 }
 
@@ -58,4 +60,38 @@ fn a_source_that_nobody_can_read_is_told_by_a_plan_too() {
     let folder = plain(&[1]);
     assert_refused(&stage(2, folder.path(), "none --to out/{rank} --plan").run(), 3, &["no rank can read"]);
     assert_only(folder.path(), &["data"]);
+}
+
+#[test]
+fn what_a_run_would_refuse_its_plan_refuses_with_the_same_words_and_code() {
+    let folder = plain(&[1000, 77]);
+    let at = |path: &str| folder.path().join(path);
+    fs::create_dir_all(at("out/0/data/file0")).unwrap();
+    fs::create_dir_all(at("out/1")).unwrap();
+    symlink("nowhere", at("out/1/data")).unwrap();
+    fs::create_dir_all(at("out/2/data")).unwrap();
+    fs::write(at("out/2/data/file1"), "else").unwrap();
+    let refusals = [
+        "out/0/data/file0 is a folder where a file belongs: move it away",
+        "out/1/data is a symbolic link where a folder belongs: move it away",
+        "out/2/data/file1; --force replaces",
+    ];
+    for (options, refused) in [("", &refusals[..]), ("--force", &refusals[..2])] {
+        let line = format!("data --to out/{{rank}} --plan --status status.json {options}");
+        let plan = stage(3, folder.path(), &line).run();
+        for (rank, refusal) in refused.iter().enumerate() {
+            assert_refused(&plan, 3, &[&format!("rank {rank} on "), refusal]);
+        }
+        assert_eq!(plan.stderr.matches(" on ").count(), refused.len(), "{plan:#?}");
+        assert_eq!(plan.said("nothing was moved"), 1, "{plan:#?}");
+        assert_eq!(plan.said("is replaced"), usize::from(options == "--force"), "{plan:#?}");
+        let status = fs::read_to_string(at("status.json")).unwrap();
+        assert!(status.contains(r#""code":3,"#) && status.contains(refusals[0]), "{status}");
+        assert_eq!(stage(3, folder.path(), &format!("data --to out/{{rank}} {options}")).run().code, 3);
+    }
+    symlink("nowhere", at("link")).unwrap();
+    for option in ["--plan", ""] {
+        let ended = stage(2, folder.path(), &format!("data --to link {option}")).run();
+        assert_refused(&ended, 6, &["link: there is a file in its way"]);
+    }
 }

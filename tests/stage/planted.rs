@@ -4,6 +4,8 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::Path;
 
+use rustix::fs::{CWD, FileType};
+
 use super::compared::{assert_alike, assert_only};
 use super::interrupted::until_written;
 use super::program::{assert_refused, stage};
@@ -60,6 +62,18 @@ fn a_link_in_the_place_of_the_hidden_folder_is_refused() {
 }
 
 #[test]
+fn a_folder_of_the_users_own_that_has_the_hidden_ones_name_is_refused_and_stays() {
+    let folder = with_elsewhere();
+    let mine = folder.path().join("out/1/.data.tema3/mine");
+    fs::create_dir_all(&mine).unwrap();
+    for options in ["", "--force", "--plan"] {
+        let ended = stage(3, folder.path(), &format!("{LINE} {options}")).run();
+        assert_refused(&ended, 3, &["rank 1", "out/1/.data.tema3 is a folder of somebody else's", "move it away"]);
+        assert!(mine.exists());
+    }
+}
+
+#[test]
 fn links_that_are_planted_while_it_is_staged_are_never_followed() {
     // RELIABILITY row 21.
     for planted in ["tree/data/sub", "tree/data", "tree"] {
@@ -98,5 +112,23 @@ fn names_of_a_torrent_that_lead_outside_are_refused_before_anything_is_made() {
         let ended = stage(2, folder.path(), "evil.torrent --from . --to made/{rank}").run();
         assert_refused(&ended, 3, &["evil.torrent: "]);
         assert_only(folder.path(), &["data", "elsewhere", "evil.torrent", "out"]);
+    }
+}
+
+#[test]
+fn what_has_the_name_of_our_marker_is_told_and_ends_the_run_at_once() {
+    let folder = plain(&[1000]);
+    let at = |path: &str| folder.path().join(path);
+    (0..3).for_each(|rank| fs::create_dir_all(at(&format!("out/{rank}"))).unwrap());
+    symlink("/nowhere/at/all", at("out/0/.tema3-place")).unwrap();
+    rustix::fs::mknodat(CWD, at("out/1/.tema3-place"), FileType::Fifo, 0o600.into(), 0).unwrap();
+    fs::create_dir(at("out/2/.tema3-place")).unwrap();
+    for line in ["data --to out/{rank}", "data --to out/{rank} --plan"] {
+        let ended = stage(3, folder.path(), line).run();
+        for (rank, found) in ["a symbolic link", "a pipe", "a folder"].iter().enumerate() {
+            let told = format!("out/{rank}/.tema3-place is {found} where our marker belongs: move it away");
+            assert_refused(&ended, 3, &[&format!("rank {rank} on "), &told]);
+            assert_only(&at(&format!("out/{rank}")), &[".tema3-place"]);
+        }
     }
 }

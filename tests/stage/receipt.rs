@@ -73,6 +73,31 @@ fn a_tree_that_no_torrent_can_say_has_a_receipt_too() {
 }
 
 #[test]
+fn links_in_the_place_of_files_and_folders_are_faults_whatever_lies_behind_them() {
+    let folder = plain(&[40_000]);
+    let at = |path: &str| folder.path().join(path);
+    fs::create_dir_all(at("data/sub/deep")).unwrap();
+    fs::write(at("data/sub/deep/file"), "content").unwrap();
+    stage(2, folder.path(), "data --to out --receipt r.json").well();
+    for (name, fault) in [
+        ("data/sub/deep", "data/sub/deep  a symbolic link instead of a folder"),
+        ("data/file0", "data/file0  a symbolic link instead of a file"),
+        ("data", "data/file0  not looked at: data is a symbolic link instead of a folder"),
+    ] {
+        let (place, moved) = (at("out").join(name), at("moved"));
+        fs::rename(&place, &moved).unwrap();
+        symlink(&moved, &place).unwrap();
+        let proved = run_alone(folder.path(), "torrent verify r.json");
+        let lines = proved.stdout.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" "));
+        let fault = fault.replace("  ", " ");
+        assert_eq!((proved.code, lines.filter(|line| *line == fault).count()), (4, 1), "{proved:?}");
+        fs::remove_file(&place).unwrap();
+        fs::rename(&moved, &place).unwrap();
+    }
+    assert_eq!(run_alone(folder.path(), "torrent verify r.json").code, 0);
+}
+
+#[test]
 fn of_a_place_that_wanted_some_files_just_these_are_proved() {
     let folder = plain(&[40_000, 50_000, 100]);
     let at = |path: &str| folder.path().join(path);

@@ -1,8 +1,10 @@
 //! How `stage` answers where it is not used as it is meant to be.
 
+use std::fs;
+
 use super::compared::assert_only;
 use super::program::{assert_refused, run_alone, stage, stage_by_shell};
-use super::trees::plain;
+use super::trees::{noise, plain};
 
 #[test]
 fn without_a_source_or_a_target_it_says_what_is_missing() {
@@ -65,7 +67,7 @@ fn a_limit_for_a_rank_that_is_not_there_is_named() {
 #[test]
 fn several_sources_beside_a_torrents_folder_are_refused() {
     let folder = plain(&[1]);
-    assert_refused(&stage(2, folder.path(), "a b --from . --to out/{rank}").run(), 3, &["one SRC, the .torrent"]);
+    assert_refused(&stage(2, folder.path(), "a b --from . --to out/{rank}").run(), 2, &["one SRC, the .torrent"]);
     assert_only(folder.path(), &["data"]);
 }
 
@@ -82,4 +84,22 @@ fn verbose_and_quiet_may_stand_before_the_command() {
     let folder = plain(&[1]);
     let ended = stage_by_shell(2, folder.path(), r#"exec "$0" -v -q "$@""#, "data --to out/{rank}").well();
     assert!(ended.stdout.is_empty() && ended.stderr.contains("of 2 ranks, on"), "{ended:#?}");
+}
+
+#[test]
+fn what_would_be_written_into_the_source_or_its_copy_is_refused_and_nothing_is_touched() {
+    let folder = plain(&[1000, 2000]);
+    let at = |path: &str| folder.path().join(path);
+    fs::create_dir_all(at("out/1/data")).unwrap();
+    fs::write(at("out/1/data/mine"), "mine").unwrap();
+    for option in ["--status", "--summary", "--receipt", "--events"] {
+        for (place, kept) in [("data/file0", "data, which is staged"), ("out/1/data/mine", "out/1/data, where data")] {
+            let ended = stage(3, folder.path(), &format!("data --to out/{{rank}} {option} {place}")).run();
+            assert_refused(&ended, 2, &[&format!("{option} {place} would change {kept}")]);
+        }
+    }
+    assert_eq!(fs::read(at("data/file0")).unwrap(), noise(0, 1000));
+    assert_eq!(fs::read(at("out/1/data/mine")).unwrap(), b"mine");
+    assert_only(folder.path(), &["data", "out"]);
+    assert_only(&at("out"), &["1"]);
 }

@@ -116,6 +116,7 @@ fn the_same_path_with_other_content_is_a_conflict_that_names_both_ranks_though_s
         let line = |of: &str| format!("{of}/data --to out/{{rank}} {wanting}");
         let ended = stage(1, folder.path(), &line("of0")).and(1, &line("of1")).and(1, &line("nowhere")).run();
         assert_refused(&ended, 7, &["data/file", "rank 0", "rank 1", "--from-ranks"]);
+        assert!(!format!("{ended:?}").contains("tree/0"), "{ended:#?}");
         assert!(ended.took < Duration::from_secs(10), "{ended:#?}");
         for rank in 0..3 {
             // Who has finished before the other one had read its own has one of them.

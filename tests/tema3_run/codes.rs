@@ -50,7 +50,7 @@ fn the_code_of_a_launcher_that_knows_no_better_is_set_right() {
 fn a_status_file_that_was_asked_for_is_written_and_stays() {
     let script = Script::new(12, &[Twist::Unowned]);
     for words in ["--status told", "--status=told"] {
-        fs::write(script.folder().join("told"), "old").unwrap();
+        fs::write(script.folder().join("told"), r#"{"v":1,"code":0,"meaning":"complete and verified"}"#).unwrap();
         let ended = script.run(&format!("-np 4 --output out --quiet {words}"));
         assert_eq!((ended.code, script.left()), (4, vec!["out".to_owned(), "told".to_owned()]), "{ended:#?}");
         assert!(fs::read_to_string(script.folder().join("told")).unwrap().contains("\"code\":4"));

@@ -27,6 +27,16 @@ fn what_makes_no_sense_is_refused_in_a_line() {
 }
 
 #[test]
+fn a_file_that_is_no_status_is_not_overwritten() {
+    let script = Script::new(3, &[]);
+    std::fs::write(script.folder().join("mine"), "my own").unwrap();
+    let ended = script.run("-np 4 --status mine");
+    assert_eq!((ended.code, script.left()), (2, vec!["mine".to_owned()]), "{ended:#?}");
+    assert!(ended.stderr.contains("--status mine: that is no status of an earlier run"), "{ended:#?}");
+    assert_eq!(std::fs::read(script.folder().join("mine")).unwrap(), b"my own");
+}
+
+#[test]
 fn a_status_that_cannot_be_written_is_told_before_a_rank_is_started() {
     let ended = Script::new(3, &[]).run("-np 4 --status nowhere/status.json");
     assert_eq!(ended.code, 6, "{ended:#?}");

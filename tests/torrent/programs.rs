@@ -23,7 +23,13 @@ pub(crate) struct Ended {
 
 /// Runs `tema3 torrent` with these words, standing in `folder`.
 pub(crate) fn torrent<W: AsRef<OsStr>>(folder: &Path, words: impl IntoIterator<Item = W>) -> Ended {
+    torrent_into(Stdio::piped(), folder, words)
+}
+
+/// The same where it prints to somewhere else.
+pub(crate) fn torrent_into<W: AsRef<OsStr>>(stdout: Stdio, folder: &Path, words: impl IntoIterator<Item = W>) -> Ended {
     let mut command = Command::new(PROGRAM);
+    command.stdout(stdout);
     command.arg("torrent").args(words);
     LAUNCHERS.iter().for_each(|variable| _ = command.env_remove(variable));
     run(command, folder).expect("the program was built")

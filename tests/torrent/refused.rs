@@ -1,11 +1,11 @@
 //! What is refused, and how that is said.
 
 use std::ffi::OsStr;
-use std::fs;
+use std::fs::{self, File};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::symlink;
 
-use super::programs::torrent;
+use super::programs::{torrent, torrent_into};
 use super::trees;
 
 /// RELIABILITY rows 19 to 21; the tables of faults stand with the code that reads.
@@ -22,7 +22,11 @@ fn a_bad_torrent_ends_with_3_and_one_line_that_names_it() {
         (single("2:..", sound), "'name': \"..\" is no name of a file"),
         (single("11:/etc/passwd", sound), "'name': \"/etc/passwd\" is no name of a file"),
         (single("1:f", "12:piece lengthi0e6:pieces20:...................."), "'piece length' is 0"),
-        (single("1:f", "12:piece lengthi16384e6:pieces40:........................................"), "2 hashes for 1"),
+        (
+            single("1:f", "12:piece lengthi16384e6:pieces40:........................................"),
+            "2 hashes for 1 piece",
+        ),
+        (format!("d4:infod6:lengthi20000e4:name1:f{sound}ee"), "it has 1 hash for 2 pieces"),
     ] {
         fs::write(folder.path().join("bad.torrent"), &content).unwrap();
         for words in [&["show", "bad.torrent"][..], &["show", "--json", "bad.torrent"], &["verify", "bad.torrent", "."]]
@@ -140,4 +144,21 @@ fn a_torrent_without_a_folder_is_asked_for_one_and_what_is_no_receipt_is_refused
     fs::write(folder.path().join("r.json"), "{\"v\":1}").unwrap();
     let ended = torrent(folder.path(), ["verify", "r.json"]);
     assert!(ended.code == 3 && ended.stderr.contains("r.json: not a receipt"), "{ended:?}");
+}
+
+#[test]
+fn what_cannot_be_printed_ends_with_6_and_who_wants_no_more_of_it_is_content() {
+    let folder = trees::everything();
+    assert_eq!(torrent(folder.path(), ["create", "tree"]).code, 0);
+    for words in [&["show", "tree.torrent"][..], &["show", "--json", "tree.torrent"], &["verify", "tree.torrent", "."]]
+    {
+        let full = File::options().write(true).open("/dev/full").unwrap();
+        let ended = torrent_into(full.into(), folder.path(), words);
+        assert_eq!((ended.code, ended.stderr.lines().count()), (6, 1), "{words:?}: {ended:?}");
+        assert!(ended.stderr.contains("cannot be printed: No space left on device"), "{words:?}: {ended:?}");
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let ended = torrent_into(writer.into(), folder.path(), words);
+        assert_eq!((ended.code, ended.stderr.as_str()), (0, ""), "{words:?}");
+    }
 }

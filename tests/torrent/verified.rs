@@ -102,3 +102,14 @@ fn a_link_that_leads_to_the_same_is_right_however_it_says_so() {
     let ended = torrent(folder.path(), ["verify", "tree.torrent", "."]);
     assert_eq!(ended.code, 0, "{ended:?}");
 }
+
+#[test]
+fn a_folder_that_a_link_out_of_the_tree_was_put_in_place_of_is_a_fault() {
+    let folder = tree();
+    let (place, moved) = (folder.path().join("tree/sub/deeper"), folder.path().join("moved"));
+    fs::rename(&place, &moved).unwrap();
+    symlink(&moved, &place).unwrap();
+    let told = told(folder.path());
+    let fault = "tree/sub/deeper/larger  not looked at: tree/sub/deeper is a symbolic link instead of a folder";
+    assert!(told.lines().any(|line| line.trim() == fault), "{told}");
+}

@@ -7,7 +7,7 @@ use comfy_table::CellAlignment::{Left, Right};
 
 use crate::commands::wording::{counted, entries_of, sized, table};
 use crate::metainfo::Manifest;
-use crate::protocol::Rank;
+use crate::protocol::{Outcome, Rank};
 use crate::storage::staging::{Card, Legend};
 use crate::storage::target::Prospect;
 
@@ -40,10 +40,33 @@ impl<'a> Forecast<'a> {
         Self { manifest: legend.manifest(), readers: legend.readers(), places }
     }
 
-    /// What does not fit, a sentence each.
-    pub(super) fn lacks(&self) -> Vec<String> {
+    /// How the staging would end.
+    pub(super) fn outcome(&self) -> Outcome {
+        match (self.lacks().is_empty(), self.refusals().is_empty()) {
+            (false, _) => Outcome::Disk,
+            (true, false) => Outcome::BadInput,
+            (true, true) => Outcome::Complete,
+        }
+    }
+
+    /// What keeps it from a good end, the worst first.
+    pub(super) fn reasons(&self) -> Vec<String> {
+        self.lacks().into_iter().chain(self.refusals()).collect()
+    }
+
+    /// Which places would be refused, and why.
+    fn refusals(&self) -> Vec<String> {
+        let refusal = |place: &Place<'_>| {
+            let why = place.prospect.refusal.as_ref()?;
+            Some(format!("rank {} on {}: {why}", place.ranks[0], place.card.host))
+        };
+        self.places.iter().filter_map(refusal).collect()
+    }
+
+    /// What does not fit, a sentence each. A place that would be refused takes no room.
+    fn lacks(&self) -> Vec<String> {
         let mut disks: BTreeMap<(&str, u64), Vec<&Place<'_>>> = BTreeMap::new();
-        for place in &self.places {
+        for place in self.places.iter().filter(|place| place.prospect.refusal.is_none()) {
             disks.entry((&place.card.host, place.prospect.device)).or_default().push(place);
         }
         disks.values().filter_map(|places| lack(places)).collect()
@@ -132,8 +155,9 @@ impl fmt::Display for Forecast<'_> {
         for line in table.lines() {
             writeln!(f, "{}", line.trim_end())?;
         }
-        if self.places.iter().any(|place| place.prospect.differing > 0) {
-            writeln!(f, "what differs is replaced with --force, and else refused")?;
+        // Where it is refused instead, that is said by itself.
+        if self.places.iter().any(|place| place.prospect.differing > 0 && place.prospect.refusal.is_none()) {
+            writeln!(f, "what differs is replaced")?;
         }
         write!(f, "about {} would go from rank to rank; nothing was moved", sized(self.moved()))
     }

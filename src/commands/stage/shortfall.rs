@@ -1,4 +1,5 @@
-//! What is missing, by the files of the tree: the swarm knows only of the torrents in which they were traded.
+//! What is missing or contradicts itself, by the files of the tree: the swarm knows only of the torrents in which they were
+//! traded.
 
 use std::borrow::Cow;
 
@@ -7,9 +8,17 @@ use crate::metainfo::{Bitfield, TreePath};
 use crate::protocol::Observed;
 use crate::storage::staging::Legend;
 
-/// The same step, told of files: of each that lacks something and is wanted where it lacks it.
+/// The same step, told of files: of each that lacks something and is wanted where it lacks it; of that which differs first.
 pub(super) fn in_files<'o>(observed: &'o Observed, legend: &Legend, wanted: &Wanted) -> Vec<Cow<'o, Observed>> {
-    let Observed::Short { rank, name, missing, why } = observed else { return vec![Cow::Borrowed(observed)] };
+    let (rank, name, missing, why) = match observed {
+        Observed::Short { rank, name, missing, why } => (rank, name, missing, why),
+        Observed::Conflict { name, first, second, piece, hashes } => {
+            let Some((path, piece)) = legend.first_file_in(name, *piece) else { return vec![Cow::Borrowed(observed)] };
+            let (name, hashes) = (path.to_string(), hashes.clone());
+            return vec![Cow::Owned(Observed::Conflict { name, first: *first, second: *second, piece, hashes })];
+        }
+        _ => return vec![Cow::Borrowed(observed)],
+    };
     let Some(files) = legend.files_in(name, missing.as_ref()) else { return vec![Cow::Borrowed(observed)] };
     let place = legend.cards().find(|(other, _)| *other == rank.0).and_then(|(_, card)| card.place.clone());
     let sharers =

@@ -4,8 +4,9 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::protocol::{Observed, Outcome};
+use crate::protocol::{Observed, Outcome, Rank};
 use crate::storage::staging::{Marker, Purpose};
+use crate::storage::target::TargetError;
 
 /// A rank's folder, as it was before the run.
 #[derive(Debug)]
@@ -23,11 +24,14 @@ impl TargetFolder {
     ///
     /// # Errors
     /// Where nothing can be written there.
-    pub(super) fn look(folder: &Path) -> Result<Self, (Outcome, String)> {
-        let whole = std::path::absolute(folder).map_err(refused(folder))?;
-        let nearest = whole.ancestors().find(|above| above.exists()).unwrap_or(&whole);
+    pub(super) fn look(folder: &Path) -> Result<Self, Refusal> {
+        let whole = std::path::absolute(folder).map_err(Refusal::folder(folder))?;
+        let nearest = whole.ancestors().find(|above| above.symlink_metadata().is_ok()).unwrap_or(&whole);
+        if !nearest.is_dir() {
+            return Err(Refusal::folder(folder)(io::ErrorKind::NotADirectory.into()));
+        }
         let rest = whole.strip_prefix(nearest).unwrap_or(Path::new(""));
-        let marker = Marker::find_or_put(nearest, rest).map_err(refused(folder))?;
+        let marker = Marker::find_or_put(nearest, rest).map_err(Refusal::mark(folder))?;
         Ok(Self { nearest: nearest.to_owned(), rest: rest.to_owned(), marker })
     }
 
@@ -78,17 +82,41 @@ impl TargetFolder {
     }
 }
 
-fn refused(folder: &Path) -> impl Fn(io::Error) -> (Outcome, String) {
-    move |error| {
-        let what = match error.kind() {
-            io::ErrorKind::AlreadyExists | io::ErrorKind::NotADirectory => "there is a file in its way".to_owned(),
-            kind => kind.to_string(),
-        };
-        let folder = folder.display();
-        (
-            Outcome::Disk,
-            format!("--to {folder}: {what}; every rank must be able to make that folder and to write there"),
-        )
+/// Why no mark could be put.
+#[derive(Debug)]
+pub(super) enum Refusal {
+    /// The folder cannot be made or written.
+    Folder { folder: PathBuf, error: io::Error },
+    /// Something else has the mark's name.
+    Mark(TargetError),
+}
+
+impl Refusal {
+    fn folder(folder: &Path) -> impl Fn(io::Error) -> Self {
+        move |error| Self::Folder { folder: folder.to_owned(), error }
+    }
+
+    fn mark(folder: &Path) -> impl Fn(TargetError) -> Self {
+        move |error| match error {
+            TargetError::Io { source, .. } => Self::folder(folder)(source),
+            other => Self::Mark(other),
+        }
+    }
+
+    /// How that ends the run of this rank, and what is said of it.
+    pub(super) fn of(self, rank: Rank, host: &str) -> (Outcome, String) {
+        match self {
+            Self::Folder { folder, error } => {
+                let what = match error.kind() {
+                    io::ErrorKind::AlreadyExists | io::ErrorKind::NotADirectory => "there is a file in its way".into(),
+                    kind => kind.to_string(),
+                };
+                let folder = folder.display();
+                let needed = "every rank must be able to make that folder and to write there";
+                (Outcome::Disk, format!("--to {folder}: {what}; {needed}"))
+            }
+            Self::Mark(error) => (Outcome::BadInput, format!("{rank} on {host}: {error}")),
+        }
     }
 }
 

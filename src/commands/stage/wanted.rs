@@ -17,8 +17,11 @@ pub(super) struct Wanted {
 /// Reads that.
 ///
 /// # Errors
-/// Where a rank is not there, or patterns are none or do not go together.
+/// Where sources or patterns do not go together, patterns are none, or a rank is not there.
 pub(super) fn wishes(args: &StageArgs, ranks: u32) -> Result<Wanted, String> {
+    if args.from.is_some() && args.sources.len() > 1 {
+        return Err("with --from there is one SRC, the .torrent".to_owned());
+    }
     if let Some(wrong) = args.wanters.iter().chain(&args.from_ranks).find(|list| list.highest() >= ranks) {
         return Err(format!("there is no rank {}: the job has {ranks}, from 0 on", wrong.highest()));
     }

@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use super::{Trouble, all_cores, counted, entries_of, hashing_bar, say, sized};
+use super::{Trouble, Unsaid, all_cores, counted, entries_of, hashing_bar, say, sized};
 use crate::cli::{CreateArgs, TrackerUrl};
 use crate::commands::Exit;
 use crate::metainfo::{About, Bitfield, Entry, Fitted, Info, Manifest, Metainfo, PieceHashes, TreePath};
@@ -37,7 +37,7 @@ pub(super) fn run(args: &CreateArgs) -> Result<Exit, Trouble> {
     check_unchanged(&tree, args)?;
     let metainfo = metainfo(&digests)?;
     write_atomically(&output, &metainfo.encode()).map_err(Trouble::io(&output))?;
-    tell(&output, &metainfo, &fitted.empty_folders);
+    tell(&output, &metainfo, &fitted.empty_folders)?;
     Ok(Exit::Ran(Outcome::Complete))
 }
 
@@ -111,7 +111,7 @@ fn check_unchanged(tree: &[Entry], args: &CreateArgs) -> Result<(), Trouble> {
     }
 }
 
-fn tell(output: &Path, metainfo: &Metainfo, empty_folders: &[TreePath]) {
+fn tell(output: &Path, metainfo: &Metainfo, empty_folders: &[TreePath]) -> Result<(), Unsaid> {
     let manifest = &metainfo.info().manifest;
     say(format_args!(
         "wrote {}: {}, {}, in {} of {}",
@@ -120,14 +120,15 @@ fn tell(output: &Path, metainfo: &Metainfo, empty_folders: &[TreePath]) {
         sized(manifest.content_length()),
         counted(manifest.piece_map().pieces(), "piece"),
         sized(u64::from(manifest.piece_length)),
-    ));
-    say(format_args!("info hash {}", metainfo.info_hash()));
+    ))?;
+    say(format_args!("info hash {}", metainfo.info_hash()))?;
     if !empty_folders.is_empty() {
         let names: Vec<_> = empty_folders.iter().take(MOST_NAMES).map(ToString::to_string).collect();
         let more = if empty_folders.len() > MOST_NAMES { ", .." } else { "" };
         let folders = counted(empty_folders.len(), "empty folder");
-        say(format_args!("left out, for a .torrent has no place for them: {folders} ({}{more})", names.join(", ")));
+        say(format_args!("left out, for a .torrent has no place for them: {folders} ({}{more})", names.join(", ")))?;
     }
+    Ok(())
 }
 
 #[cfg(test)]

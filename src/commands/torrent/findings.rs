@@ -5,7 +5,7 @@ use std::fmt;
 use comfy_table::CellAlignment::Left;
 
 use super::{counted, entries_of, table};
-use crate::metainfo::{Legible, Manifest, Node, PieceIndex, PieceMap};
+use crate::metainfo::{Legible, Manifest, Node, PieceIndex, PieceMap, TreePath};
 
 /// More files than these are not told one by one.
 const MOST_ROWS: usize = 40;
@@ -39,6 +39,8 @@ pub(super) enum Fault {
         /// What should be.
         expected: &'static str,
     },
+    /// Nobody knows, for a folder on the way is a symbolic link.
+    Barred(TreePath),
     /// The file has another length.
     Length {
         /// What it has.
@@ -67,6 +69,7 @@ impl fmt::Display for Fault {
         match self {
             Self::Missing => f.write_str("missing"),
             Self::Kind { found, expected } => write!(f, "{found} instead of {expected}"),
+            Self::Barred(link) => write!(f, "not looked at: {link} is a symbolic link instead of a folder"),
             Self::Length { found, expected } => write!(f, "{} instead of {expected}", counted(*found, "byte")),
             Self::Link { found, expected } => {
                 write!(f, "leads to '{}' instead of '{}'", Legible(found), Legible(expected))
@@ -218,7 +221,7 @@ fn runs(pieces: &[PieceIndex]) -> String {
 mod tests {
     use super::PieceState::{Right, Unread, Wrong};
     use super::*;
-    use crate::metainfo::{Entry, TreePath};
+    use crate::metainfo::Entry;
 
     /// Pieces of 10 bytes: a file of 25, two of 3, one of 20 that begins a piece.
     fn manifest() -> Manifest {

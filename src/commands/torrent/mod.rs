@@ -14,7 +14,7 @@ use std::thread;
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::wording::{counted, entries_of, say, sized, table};
+use super::wording::{Unsaid, counted, entries_of, say, sized, table};
 use super::{Exit, complain};
 use crate::cli::{TorrentArgs, TorrentCommand};
 use crate::metainfo::{Metainfo, MetainfoError};
@@ -47,6 +47,9 @@ enum Trouble {
     /// The system refused.
     #[error("{}: {error}", path.display())]
     Io { path: PathBuf, error: io::Error },
+    /// It is done, and nobody learns of it.
+    #[error(transparent)]
+    Unsaid(#[from] Unsaid),
     /// What is shared became something else while it was read.
     #[error("{}: it changed while it was read; try again when it rests", .0.display())]
     Changed(PathBuf),
@@ -67,7 +70,7 @@ enum Trouble {
 impl Trouble {
     fn exit(&self) -> Exit {
         match self {
-            Self::Walk(WalkError::Io { .. }) | Self::Io { .. } => Exit::Ran(Outcome::Disk),
+            Self::Walk(WalkError::Io { .. }) | Self::Io { .. } | Self::Unsaid(_) => Exit::Ran(Outcome::Disk),
             Self::Metainfo { .. } | Self::Walk(_) | Self::Receipt { .. } | Self::NotHere { .. } => {
                 Exit::Ran(Outcome::BadInput)
             }

@@ -20,9 +20,9 @@ const LAST_DATE: u64 = 253_402_300_799;
 pub(super) fn run(args: &ShowArgs) -> Result<Exit, Trouble> {
     let metainfo = read(&args.file)?;
     if args.json {
-        say(in_json(&metainfo));
+        say(in_json(&metainfo))?;
     } else {
-        say(format_args!("{}\n\n{}", head(&metainfo), files(&metainfo)));
+        say(format_args!("{}\n\n{}", head(&metainfo), files(&metainfo)))?;
     }
     Ok(Exit::Ran(Outcome::Complete))
 }

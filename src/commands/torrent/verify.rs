@@ -1,11 +1,14 @@
 //! `torrent verify`: which pieces and files on disk are what a `.torrent`, or the receipt of a staging, says.
 
-use std::fs::{self, File, FileType, Metadata};
+use std::fs::{self, File};
 use std::io::{self, Read};
 use std::ops::ControlFlow;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+
+use rustix::fs::{FileType, Stat};
+use rustix::io::Errno;
 
 use super::findings::{Fault, Findings, PieceState};
 use super::receipts::places;
@@ -15,7 +18,7 @@ use crate::commands::Exit;
 use crate::metainfo::{Bitfield, Entry, Manifest, Metainfo, Node, PieceHashes, PieceIndex, TreePath, symlink_target};
 use crate::protocol::Outcome;
 use crate::report::Receipt;
-use crate::storage::{UnreadPiece, hash_pieces, open_plain_file, place_of};
+use crate::storage::{Reach, Reached, UnreadPiece, called, hash_pieces, open_plain_file, place_of};
 
 /// Compares what is on disk with what it should be, and says what is not the same.
 pub(super) fn run(args: &VerifyArgs) -> Result<Exit, Trouble> {
@@ -81,16 +84,17 @@ impl Subject<'_> {
         let wanted = Manifest { entries: theirs.map(|(entry, _)| entry.clone()).collect(), ..manifest.clone() };
         let root = self.root.display();
         if !self.root.exists() {
-            say(format_args!("{root}: missing, and with it {}", entries_of(&wanted)));
+            say(format_args!("{root}: missing, and with it {}", entries_of(&wanted)))?;
             return Ok(Outcome::Incomplete);
         }
         let entries = manifest.entries.iter().zip(&self.wanted);
-        let looks = entries.map(|(entry, wanted)| if *wanted { self.look(entry) } else { Ok(None) });
+        let reach = self.reach()?;
+        let looks = entries.map(|(entry, wanted)| if *wanted { self.look(&reach, entry) } else { Ok(None) });
         let looks = looks.collect::<Result<Vec<_>, _>>()?;
-        let pieces = self.check_pieces(&looks)?;
+        let pieces = self.check_pieces(&reach, &looks)?;
         let findings = Findings::judge(manifest, looks, &pieces);
         if !findings.is_empty() {
-            say(format_args!("{root}: {}", findings.tell(&wanted, manifest, pieces.len())));
+            say(format_args!("{root}: {}", findings.tell(&wanted, manifest, pieces.len())))?;
             return Ok(Outcome::Incomplete);
         }
         let right = pieces.iter().filter(|state| **state == PieceState::Right).count();
@@ -99,7 +103,7 @@ impl Subject<'_> {
             0 => String::new(),
             shared => format!(" ({} more cannot be checked: files that are not wanted here share them)", shared),
         };
-        say(format_args!("{root}: all right: {entries}, {bytes}, {}{shared}", counted(right, "piece")));
+        say(format_args!("{root}: all right: {entries}, {bytes}, {}{shared}", counted(right, "piece")))?;
         Ok(Outcome::Complete)
     }
 
@@ -110,23 +114,53 @@ impl Subject<'_> {
         }
     }
 
+    /// The folder from which all paths lead down.
+    fn reach(&self) -> Result<Reach, Trouble> {
+        let folder = match self.lies {
+            Lies::Itself => self.root.parent().unwrap_or(&self.root),
+            Lies::Within => &self.root,
+        };
+        Reach::below(folder).map_err(Trouble::io(folder))
+    }
+
+    /// The path of an entry from there. What is shared may lie under another name than its own.
+    fn below(&self, path: &TreePath) -> TreePath {
+        match (self.lies, self.root.file_name()) {
+            (Lies::Itself, Some(own)) => {
+                let renamed = TreePath::new([own.as_bytes()].into_iter().chain(path.names().skip(1)));
+                renamed.unwrap_or_else(|_| path.clone())
+            }
+            _ => path.clone(),
+        }
+    }
+
     /// What is wrong with an entry by its looks: whether it is there, what it is, its length, what a link says.
-    fn look(&self, entry: &Entry) -> Result<Option<Fault>, Trouble> {
-        let place = self.place(&entry.path);
+    fn look(&self, reach: &Reach, entry: &Entry) -> Result<Option<Fault>, Trouble> {
         if matches!(entry.node, Node::Pad { .. }) {
             return Ok(None);
         }
-        // Where a file should be, a link to one will do: the bytes are there.
-        let look = if matches!(entry.node, Node::Symlink { .. }) { fs::symlink_metadata } else { fs::metadata };
-        let found = match look(&place) {
-            Ok(found) => found,
-            Err(error) if is_absence(&error) => return Ok(Some(Fault::Missing)),
-            Err(error) => return Err(Trouble::io(&place)(error)),
+        let place = self.place(&entry.path);
+        let found = match reach.look(&self.below(&entry.path)).map_err(Trouble::io(&place))? {
+            Reached::Nothing => return Ok(Some(Fault::Missing)),
+            Reached::Barred(link) if !self.leads_back(&place) => return Ok(Some(Fault::Barred(link))),
+            Reached::Barred(_) => match rustix::fs::lstat(&place) {
+                Ok(found) => Box::new(found),
+                Err(Errno::NOENT | Errno::NOTDIR) => return Ok(Some(Fault::Missing)),
+                Err(error) => return Err(Trouble::io(&place)(error.into())),
+            },
+            Reached::Thing(found) => found,
         };
-        let kind = found.file_type();
-        let other = |expected| Some(Fault::Kind { found: called(kind), expected });
+        let kind = FileType::from_raw_mode(found.st_mode);
+        let other = |expected| Some(Fault::Kind { found: called(found.st_mode), expected });
         Ok(match &entry.node {
-            Node::File { length } if kind.is_file() => fault_of_length(&found, *length),
+            Node::File { length } if kind.is_file() => fault_of_length(found.st_size as u64, *length),
+            // Where somebody shares what lies elsewhere, a link will do: the bytes are there.
+            Node::File { length } if kind.is_symlink() && self.lies == Lies::Itself => match fs::metadata(&place) {
+                Ok(behind) if behind.is_file() => fault_of_length(behind.len(), *length),
+                Ok(behind) => Some(Fault::Kind { found: called(behind.mode()), expected: "a file" }),
+                Err(error) if is_absence(&error) => Some(Fault::Missing),
+                Err(error) => return Err(Trouble::io(&place)(error)),
+            },
             Node::Symlink { target } if kind.is_symlink() => {
                 let said = fs::read_link(&place).map_err(Trouble::io(&place))?;
                 self.fault_of_link(&entry.path, said.as_os_str().as_bytes(), target)
@@ -135,12 +169,20 @@ impl Subject<'_> {
             Node::Folder if kind.is_dir() => None,
             Node::Folder => other("a folder"),
             Node::HardLink { to } => {
-                let is_same = |first: &Metadata| (first.dev(), first.ino()) == (found.dev(), found.ino());
-                let same = fs::metadata(self.place(to)).is_ok_and(|first| is_same(&first));
+                let first = reach.look(&self.below(to)).map_err(Trouble::io(&place))?;
+                let is_same = |first: &Stat| (first.st_dev, first.st_ino) == (found.st_dev, found.st_ino);
+                let same = matches!(first, Reached::Thing(first) if is_same(&first));
                 if same { None } else { other("another name of a file") }
             }
             _ => other("a file"),
         })
+    }
+
+    /// Whether links on the way to something stay in the tree. Programs that know no links list what lies behind these as
+    /// folders, and a `.torrent` does not say that they are none; a receipt does.
+    fn leads_back(&self, place: &Path) -> bool {
+        let folder = place.parent().and_then(|folder| folder.canonicalize().ok());
+        self.lies == Lies::Itself && folder.is_some_and(|folder| folder.starts_with(&self.root))
     }
 
     /// A link may say the same in more steps.
@@ -175,16 +217,16 @@ impl Subject<'_> {
     }
 
     /// Hashes what is there.
-    fn check_pieces(&self, looks: &[Option<Fault>]) -> Result<Vec<PieceState>, Trouble> {
+    fn check_pieces(&self, reach: &Reach, looks: &[Option<Fault>]) -> Result<Vec<PieceState>, Trouble> {
         let (map, own) = (self.manifest.piece_map(), self.own_pieces());
         let place = |entry: usize| self.place(&self.manifest.entries[entry].path);
         let mut states = vec![PieceState::Apart; map.pieces() as usize];
         let mut trouble = None;
         let bar = hashing_bar(own.iter().map(|piece| u64::from(map.length(piece))).sum());
         let open = |entry: usize| match looks[entry] {
-            Some(Fault::Missing | Fault::Kind { .. }) => Err(io::ErrorKind::NotFound.into()),
-            _ if place(entry).is_symlink() => open_plain_file(&place(entry).canonicalize()?),
-            _ => open_plain_file(&place(entry)),
+            Some(Fault::Missing | Fault::Kind { .. } | Fault::Barred(_)) => Err(io::ErrorKind::NotFound.into()),
+            _ if self.lies == Lies::Itself => open_plain_file(&place(entry).canonicalize()?),
+            _ => reach.open(&self.below(&self.manifest.entries[entry].path)),
         };
         hash_pieces(&map, &own, all_cores(), open, |piece: PieceIndex, hashed| {
             bar.inc(u64::from(map.length(piece)));
@@ -231,18 +273,6 @@ fn is_absence(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
 }
 
-fn fault_of_length(found: &Metadata, expected: u64) -> Option<Fault> {
-    (found.len() != expected).then_some(Fault::Length { found: found.len(), expected })
-}
-
-fn called(kind: FileType) -> &'static str {
-    if kind.is_dir() {
-        "a folder"
-    } else if kind.is_symlink() {
-        "a symbolic link"
-    } else if kind.is_file() {
-        "a file"
-    } else {
-        "something special"
-    }
+fn fault_of_length(found: u64, expected: u64) -> Option<Fault> {
+    (found != expected).then_some(Fault::Length { found, expected })
 }

@@ -1,6 +1,6 @@
 //! What can be wrong with a `.torrent`, or with a tree that is to become one.
 
-use crate::metainfo::{BencodeError, ManifestError, TreePath, TreePathError};
+use crate::metainfo::{BencodeError, ManifestError, TreePath, TreePathError, counted};
 
 /// Why a `.torrent` is refused, or cannot be made.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -27,7 +27,7 @@ pub enum MetainfoError {
     #[error("it has {0} pieces; 2,097,152 are the most that are read")]
     TooManyPieces(usize),
     /// There are not as many hashes as pieces.
-    #[error("it has {hashes} hashes for {pieces} pieces")]
+    #[error("it has {} for {}", counted(*hashes, "hash"), counted(*pieces, "piece"))]
     HashCount {
         /// How many hashes it has.
         hashes: usize,

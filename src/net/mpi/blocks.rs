@@ -1,6 +1,6 @@
 //! How blocks pass between the wire and the depot, which answers when it can.
 
-use log::{debug, info, warn};
+use log::{debug, info, log, warn};
 
 use super::NetError;
 use super::driver::Driver;
@@ -37,7 +37,10 @@ impl Driver<'_> {
             Word::Taken { buffer } => self.pool.give(Direction::In, buffer),
             Word::Arrived { passage, result } => self.arrived(passage, result),
             Word::Closed { torrent, result } => self.closed(torrent, result),
-            Word::Own(word) => self.heard.push_back(event_of(word)),
+            Word::Own(word) => {
+                self.gave_up |= matches!(word, OwnWord::GiveUp(_));
+                self.heard.push_back(event_of(word));
+            }
         }
         Ok(())
     }
@@ -93,7 +96,7 @@ impl Driver<'_> {
                 Event::Piece { from, slot, arrival }
             }
             Err(error) => {
-                warn!("segment {} of {} cannot be kept: {error}", piece.ordinal(), self.name(torrent));
+                log!(self.level_of_failure(), "{} cannot be kept: {error}", self.piece(torrent, piece));
                 Event::WriteFailed { torrent }
             }
         };
@@ -110,7 +113,7 @@ impl Driver<'_> {
                 Event::Closed { torrent }
             }
             Err(error) => {
-                warn!("the output of {} cannot be written: {error}", self.name(torrent));
+                log!(self.level_of_failure(), "the output of {} cannot be written: {error}", self.name(torrent));
                 Event::WriteFailed { torrent }
             }
         };
@@ -152,7 +155,7 @@ impl Driver<'_> {
     /// A piece, or the rest of it, is not sent.
     pub(super) fn cannot_send(&mut self, departure: &Departure, refusal: &str) {
         let Departure { to, slot, torrent, piece, telling, .. } = *departure;
-        warn!("segment {} of {} cannot be sent to {to}: {refusal}", piece.ordinal(), self.name(torrent));
+        warn!("{} cannot be sent to {to}: {refusal}", self.piece(torrent, piece));
         if telling == Telling::Told {
             self.heard.push_back(Event::ReadFailed { to, slot, torrent, piece });
         }

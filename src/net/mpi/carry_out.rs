@@ -1,6 +1,6 @@
 //! What a node decides is done: messages go onto the wire, pieces are waited for or asked of the depot.
 
-use log::{debug, info, warn};
+use log::{Level, debug, info, warn};
 
 use super::NetError;
 use super::driver::{Driver, Stage};
@@ -112,5 +112,18 @@ impl Driver<'_> {
     /// What a torrent is called; its number where it was never opened.
     pub(super) fn name(&self, torrent: TorrentId) -> String {
         self.names.get(&torrent).cloned().unwrap_or_else(|| torrent.to_string())
+    }
+
+    /// A piece, as people know it.
+    pub(super) fn piece(&self, torrent: TorrentId, piece: PieceIndex) -> String {
+        match self.depot.called(torrent, piece) {
+            Some(called) => format!("a piece of {called}"),
+            None => format!("segment {} of {}", piece.ordinal(), self.name(torrent)),
+        }
+    }
+
+    /// What the log says of what could not be written: once this rank has said why it gives up, what fails fails for that.
+    pub(super) fn level_of_failure(&self) -> Level {
+        if self.gave_up { Level::Debug } else { Level::Warn }
     }
 }

@@ -62,6 +62,8 @@ pub(super) struct Driver<'a> {
     /// What its torrents are called, for the log.
     pub(super) names: HashMap<TorrentId, String>,
     pub(super) stage: Stage,
+    /// Whether the depot has said that this rank cannot go on, and why.
+    pub(super) gave_up: bool,
     pub(super) volume: Volume,
     stop_signal: &'a AtomicBool,
     time_limit: Option<Time>,
@@ -99,6 +101,7 @@ impl<'a> Driver<'a> {
             outbox: Outbox::new(),
             names: HashMap::new(),
             stage: Stage::Running,
+            gave_up: false,
             volume: Volume::default(),
             stop_signal,
             time_limit: options.time_limit.map(|limit| Time::ZERO + limit),

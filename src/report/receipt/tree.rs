@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::metainfo::{
-    Entry, Legible, Manifest, ManifestError, Node, PieceHashes, PieceHashesError, TreePath, TreePathError,
+    Entry, Legible, Manifest, ManifestError, Node, PieceHashes, PieceHashesError, TreePath, TreePathError, counted,
 };
 
 /// The tree of a receipt.
@@ -35,7 +35,7 @@ pub enum TreeError {
     #[error("{0} is no SHA-1: 40 hexadecimal digits are")]
     Hash(String),
     /// There are more or fewer hashes than pieces.
-    #[error("it has {0} hashes for {1} pieces")]
+    #[error("it has {} for {}", counted(*.0, "hash"), counted(*.1, "piece"))]
     Count(usize, u32),
     /// There are too many hashes.
     #[error(transparent)]

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::metainfo::{Entry, Modified, Node, TreePath};
+use crate::metainfo::{Entry, Modified, Node, TreePath, counted};
 
 /// Two views that cannot be put together: which of them is meant, only the user can say.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -68,7 +68,7 @@ impl fmt::Display for Conflict {
         write!(f, "{path} ")?;
         match difference {
             Difference::Kind(a, b) => write!(f, "is {a} on rank {one} and {b} on rank {other}"),
-            Difference::Length(a, b) => write!(f, "has {a} bytes on rank {one} and {b} on rank {other}"),
+            Difference::Length(a, b) => write!(f, "has {} on rank {one} and {b} on rank {other}", counted(*a, "byte")),
             Difference::Target(a, b) => {
                 let [a, b] = [a, b].map(|target| String::from_utf8_lossy(target));
                 write!(f, "points to '{a}' on rank {one} and to '{b}' on rank {other}")

@@ -5,7 +5,7 @@ use std::fs::Metadata;
 use std::io;
 use std::path::PathBuf;
 
-use crate::metainfo::Modified;
+use crate::metainfo::{Modified, counted};
 use crate::storage::walk::{kind_of_special, modified};
 
 /// Why something of a source could not be read.
@@ -83,7 +83,7 @@ impl fmt::Display for Comparison {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.is {
             Found::File(is) if is.length != self.was.length => {
-                write!(f, "it had {} bytes and has {}", self.was.length, is.length)
+                write!(f, "it had {} and has {}", counted(self.was.length, "byte"), is.length)
             }
             Found::File(_) => write!(f, "it has been written to"),
             Found::Other(what) => write!(f, "it is {what}"),

@@ -11,12 +11,7 @@ impl Staging {
     /// What must not be put in place ends the run for all, and so does a disk that refuses before anything was put there. One
     /// that refuses later leaves this rank without the tree; the others go on.
     pub(super) fn target_failed(&mut self, error: &TargetError) {
-        let kind = match error {
-            TargetError::Differs { .. } | TargetError::InTheWay { .. } | TargetError::LinkAlone { .. } => {
-                FailureKind::Input
-            }
-            _ => FailureKind::Disk,
-        };
+        let kind = if error.is_refusal() { FailureKind::Input } else { FailureKind::Disk };
         let reason = format!("rank {} on {}: {error}", self.order.rank, self.order.host);
         match self.place.as_mut().filter(|place| kind == FailureKind::Disk && place.target().is_some()) {
             None => self.give_up(Failure { kind, reason }),

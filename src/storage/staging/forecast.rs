@@ -22,8 +22,9 @@ impl Staging {
         let (Some(plan), order) = (self.plan.clone(), Arc::clone(&self.order)) else { return };
         let (true, Some(folder)) = (writes, order.target.clone()) else { return self.offer_no_more() };
         let wanted = wanted_by(&plan, &order, &self.assembly.sharers(me));
-        self.workers
-            .submit(Urgency::Now, move || Done::Foreseen(Prospect::of(&folder, Arc::clone(&plan.manifest), &wanted)));
+        self.workers.submit(Urgency::Now, move || {
+            Done::Foreseen(Prospect::of(&folder, Arc::clone(&plan.manifest), &wanted, order.existing))
+        });
     }
 
     pub(super) fn foreseen(&mut self, prospect: Result<Prospect, TargetError>) {

@@ -101,6 +101,16 @@ impl Legend {
         Some(files)
     }
 
+    /// The first file that has bytes in this piece of a torrent, and which of the file's own pieces it is; nothing where the
+    /// torrent is no part of the tree.
+    #[must_use]
+    pub fn first_file_in(&self, name: &str, piece: PieceIndex) -> Option<(TreePath, PieceIndex)> {
+        let plan = self.0.plan.get()?;
+        let piece = plan.piece(number_of(name)?, piece)?;
+        let entry = plan.map.spans(piece).next()?.entry;
+        Some((plan.manifest.entries[entry].path.clone(), PieceIndex(piece.0 - plan.map.pieces_of(entry).start)))
+    }
+
     /// The hashes of all pieces of the tree, put together from those of the torrents in which it was traded; nothing as
     /// long as one is missing.
     pub fn piece_hashes<'h>(&self, of: impl Fn(&str) -> Option<&'h PieceHashes>) -> Option<PieceHashes> {
@@ -160,6 +170,18 @@ mod tests {
         last.insert(PieceIndex(2));
         assert_eq!(files(1, Some(&last)).unwrap(), ["t/c 1"]);
         assert_eq!((files(2, None), legend.files_in("listing/00000000", None)), (None, None));
+    }
+
+    #[test]
+    fn a_piece_of_a_torrent_is_told_as_a_piece_of_its_first_file() {
+        let legend = legend();
+        let told = |number, piece| {
+            let (path, piece) = legend.first_file_in(&name_of(number), PieceIndex(piece))?;
+            Some(format!("{path} {piece}"))
+        };
+        let all = [(0, 1), (1, 0), (1, 1), (1, 2)].map(|(number, piece)| told(number, piece).unwrap());
+        assert_eq!(all, ["t/a 1", "t/a 2", "t/c 1", "t/c 2"]);
+        assert_eq!((told(1, 3), told(2, 0)), (None, None));
     }
 
     #[test]

@@ -7,7 +7,7 @@ use super::folio::Folio;
 use super::plan::{Listing, Plan};
 use super::task::Done;
 use super::{Purpose, Staging, Urgency, unread};
-use crate::metainfo::{Layout, PieceHashes, PieceIndex};
+use crate::metainfo::{Layout, PieceHashes, PieceIndex, counted};
 use crate::storage::depot::{Failure, FailureKind, Offer, OwnWord};
 use crate::storage::{Block, StorageError, Word, Written};
 
@@ -184,7 +184,8 @@ impl Staging {
         if let ([first, more @ ..], true) =
             (&plan.unreadable[..], self.assembly.ranks().next() == Some(self.order.rank))
         {
-            let more = if more.is_empty() { String::new() } else { format!(" and {} files more", more.len()) };
+            let more =
+                if more.is_empty() { String::new() } else { format!(" and {}", counted(more.len(), "more file")) };
             log::warn!("no rank can read {first}{more}; only who has it in the target already will have it");
         }
         self.legend.learn_plan(&plan);

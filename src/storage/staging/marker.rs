@@ -1,11 +1,15 @@
 //! The mark by which ranks find out that they write to the same place.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io::{self, Read, Write};
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use sha1::{Digest, Sha1};
+
+use crate::storage::target::TargetError;
+use crate::storage::{called, open_plain_file};
 
 /// A file with a random word in the folder into which a rank stages, or above it, where that is not there yet. The first rank
 /// that comes puts it there, and whoever finds it has the same place, on whichever node. Other users, and jobs that stage to
@@ -19,34 +23,26 @@ pub struct Marker {
 impl Marker {
     /// The length of a word, in bytes.
     const WORD: usize = 16;
+    /// How often another's marker may be gone again when it is read before that is taken for a mistake.
+    const TRIES: usize = 100;
 
     /// Reads the marker of a place below a folder, or puts one into the folder.
     ///
     /// # Errors
-    /// Where that is not possible.
-    pub fn find_or_put(folder: &Path, below: &Path) -> io::Result<Self> {
-        let name = name(below, rustix::process::geteuid().as_raw());
-        let path = folder.join(&name);
-        loop {
-            match File::open(&path) {
-                Ok(mut file) => {
-                    let mut word = String::new();
-                    file.read_to_string(&mut word)?;
-                    return Ok(Self { path, word });
-                }
-                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                Err(error) => return Err(error),
+    /// Where something else has its name, or the system refuses.
+    pub fn find_or_put(folder: &Path, below: &Path) -> Result<Self, TargetError> {
+        let path = folder.join(name(below, rustix::process::geteuid().as_raw()));
+        let refused = |doing| {
+            let path = path.clone();
+            move |source| TargetError::Io { doing, path, source }
+        };
+        for _ in 0..Self::TRIES {
+            if let Some(word) = read(&path)? {
+                return Ok(Self { path, word });
             }
-            // Whole before it has its name; where another was faster, its word counts.
-            let mut own = tempfile::Builder::new().prefix(&name).rand_bytes(Self::WORD).tempfile_in(folder)?;
-            let name = own.path().file_name().unwrap_or_default().to_string_lossy().into_owned();
-            own.write_all(&name.as_bytes()[name.len() - Self::WORD..])?;
-            match own.persist_noclobber(&path) {
-                Ok(_) => {}
-                Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => {}
-                Err(error) => return Err(error.error),
-            }
+            put(folder, &path).map_err(refused("make"))?;
         }
+        Err(refused("read")(io::Error::other("it comes and goes")))
     }
 
     /// Its word: the same for all that share the place.
@@ -59,14 +55,54 @@ impl Marker {
     ///
     /// # Errors
     /// Where the system refuses.
-    pub fn remove(&self) -> io::Result<()> {
-        match fs::read_to_string(&self.path) {
+    pub fn remove(&self) -> Result<(), TargetError> {
+        match read(&self.path)? {
             // All who share the place take it away, and one of them is the first.
-            Ok(word) if word == self.word => fs::remove_file(&self.path),
-            Ok(_) => Ok(()),
-            Err(error) => Err(error),
+            Some(word) if word == self.word => match fs::remove_file(&self.path) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                    Err(TargetError::Io { doing: "remove", path: self.path.clone(), source: error })
+                }
+                _ => Ok(()),
+            },
+            _ => Ok(()),
         }
-        .or_else(|error| if error.kind() == io::ErrorKind::NotFound { Ok(()) } else { Err(error) })
+    }
+}
+
+/// The word of a marker, where there is one. A link is not followed, a pipe is not waited for, and of a file that is none of
+/// ours no more is read than shows that.
+fn read(path: &Path) -> Result<Option<String>, TargetError> {
+    let in_the_way = |found| TargetError::InTheWay { path: path.to_owned(), found, wanted: "our marker" };
+    let refused = |source| TargetError::Io { doing: "read", path: path.to_owned(), source };
+    let found =
+        |answer: io::Error| if answer.kind() == io::ErrorKind::NotFound { Ok(None) } else { Err(refused(answer)) };
+    match path.symlink_metadata() {
+        Err(answer) => return found(answer),
+        Ok(there) if !there.is_file() => return Err(in_the_way(called(there.mode()))),
+        Ok(_) => {}
+    }
+    let file = match open_plain_file(path) {
+        Ok(file) => file,
+        Err(answer) => return found(answer),
+    };
+    let mut word = Vec::new();
+    file.take(Marker::WORD as u64 + 1).read_to_end(&mut word).map_err(refused)?;
+    match String::from_utf8(word) {
+        Ok(word) if word.len() == Marker::WORD => Ok(Some(word)),
+        _ => Err(in_the_way("a file of somebody else's")),
+    }
+}
+
+/// Puts a marker there, unless another was faster: then its word counts.
+fn put(folder: &Path, path: &Path) -> io::Result<()> {
+    let prefix = path.file_name().unwrap_or_default();
+    let mut own = tempfile::Builder::new().prefix(prefix).rand_bytes(Marker::WORD).tempfile_in(folder)?;
+    let name = own.path().file_name().unwrap_or_default().to_string_lossy().into_owned();
+    own.write_all(&name.as_bytes()[name.len() - Marker::WORD..])?;
+    // Whole before it has its name, for other machines too: a closed file is.
+    match own.into_temp_path().persist_noclobber(path) {
+        Err(error) if error.error.kind() != io::ErrorKind::AlreadyExists => Err(error.error),
+        _ => Ok(()),
     }
 }
 
@@ -79,7 +115,13 @@ fn name(below: &Path, user: u32) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::symlink;
+
+    use rustix::fs::{CWD, FileType};
+
     use super::*;
+
+    type Make = fn(&Path);
 
     #[test]
     fn all_who_come_to_a_folder_find_the_same_word_and_in_another_folder_another() {
@@ -121,5 +163,24 @@ mod tests {
         let new = Marker::find_or_put(folder.path(), Path::new("")).unwrap();
         old.remove().unwrap();
         assert_eq!(Marker::find_or_put(folder.path(), Path::new("")).unwrap().word(), new.word());
+    }
+
+    #[test]
+    fn what_has_the_markers_name_and_is_none_is_named_and_neither_followed_nor_waited_for() {
+        let kinds: [(&str, Make); 5] = [
+            ("a symbolic link", |path| symlink("/tmp/nowhere/pl", path).unwrap()),
+            ("a pipe", |path| rustix::fs::mknodat(CWD, path, FileType::Fifo, 0o600.into(), 0).unwrap()),
+            ("a folder", |path| fs::create_dir(path).unwrap()),
+            ("a file of somebody else's", |path| fs::write(path, vec![0xff; 1 << 20]).unwrap()),
+            ("a file of somebody else's", |path| fs::write(path, "").unwrap()),
+        ];
+        for (found, make) in kinds {
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join(name(Path::new("x"), rustix::process::geteuid().as_raw()));
+            make(&path);
+            let error = Marker::find_or_put(folder.path(), Path::new("x")).unwrap_err().to_string();
+            let told = format!("{} is {found} where our marker belongs: move it away", path.display());
+            assert_eq!((error, fs::read_dir(folder.path()).unwrap().count()), (told, 1));
+        }
     }
 }

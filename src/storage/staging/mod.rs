@@ -279,6 +279,11 @@ impl Depot for Staging {
         !self.words.is_empty() || self.workers.is_busy() || !self.arrivals.is_idle()
     }
 
+    fn called(&self, torrent: TorrentId, piece: PieceIndex) -> Option<String> {
+        let piece = self.tree_piece(torrent, piece)?;
+        Some(self.plan.as_ref()?.paths(piece))
+    }
+
     fn usage(&self) -> Usage {
         let supply = self.origin.as_ref().map(Origin::supply);
         Usage {

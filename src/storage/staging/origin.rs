@@ -202,7 +202,9 @@ impl Staging {
             Err(HashError::Source(error)) => self.source_failed(&error),
             Err(HashError::Target(error)) => self.target_failed(&error),
             Err(HashError::Differs) => {
-                let reason = format!("{} is not what the .torrent says (piece {piece})", plan.paths(piece));
+                let (rank, host) = (self.order.rank, &self.order.host);
+                let (paths, piece) = (plan.paths(piece), piece.ordinal());
+                let reason = format!("rank {rank} on {host}: {paths} is not what the .torrent says (piece {piece})");
                 self.give_up(Failure { kind: FailureKind::Integrity, reason });
             }
         }
@@ -259,7 +261,7 @@ impl Staging {
     pub(super) fn differ(&mut self, name: &str, rank: u32, piece: PieceIndex) {
         let Some(plan) = self.plan.clone() else { return };
         let of_tree = number_of(name).and_then(|portion| plan.piece(portion, piece));
-        let paths = of_tree.map(|piece| plan.paths(piece)).unwrap_or_else(|| name.to_owned());
+        let paths = of_tree.map_or_else(|| "what is to be staged".to_owned(), |piece| plan.paths(piece));
         let me = self.order.rank;
         let reason = format!(
             "{paths} is not the same on rank {rank} and on rank {me}, though size and time agree; make them the same, or let \

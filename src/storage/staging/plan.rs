@@ -11,7 +11,7 @@ use super::card::Assembly;
 use super::order::{Known, Order};
 use super::portions::{Portion, Portions};
 use super::unread;
-use crate::metainfo::{Entry, Manifest, Node, PieceIndex, PieceMap, TreePath};
+use crate::metainfo::{Entry, Manifest, Node, PieceIndex, PieceMap, Span, TreePath};
 use crate::storage::depot::{Failure, FailureKind};
 use crate::storage::source::Merged;
 use crate::storage::{PieceDigest, WalkError};
@@ -170,11 +170,16 @@ impl Plan {
         if known == digest { Ok(()) } else { Err(known) }
     }
 
-    /// The files of which a piece is made, as they are told.
+    /// The files of which a piece is made, as they are told. Very many may share one: not all are named then.
     pub(super) fn paths(&self, piece: PieceIndex) -> String {
-        let paths: Vec<String> =
-            self.map.spans(piece).map(|span| self.manifest.entries[span.entry].path.to_string()).collect();
-        paths.join(", ")
+        const NAMED: usize = 5;
+        let mut spans = self.map.spans(piece);
+        let path = |span: Span| self.manifest.entries[span.entry].path.to_string();
+        let named = spans.by_ref().take(NAMED).map(path).collect::<Vec<_>>().join(", ");
+        match spans.count() {
+            0 => named,
+            more => format!("{named} and {more} more"),
+        }
     }
 
     /// Who offers a portion for a view: its ranks take turns.

@@ -14,7 +14,7 @@ static ONLY_STEP_BY_STEP: AtomicBool = AtomicBool::new(false);
 
 /// Opens a folder that lies below another, at this path. A link anywhere on the way is [`Errno::LOOP`], a file
 /// [`Errno::NOTDIR`]; the way never leads out of the folder that it starts from.
-pub(super) fn open_folder(from: impl AsFd, path: &TreePath) -> Answer<OwnedFd> {
+pub(in crate::storage) fn open_folder(from: impl AsFd, path: &TreePath) -> Answer<OwnedFd> {
     if !ONLY_STEP_BY_STEP.load(Ordering::Relaxed) {
         match at_once(&from, path) {
             Err(Errno::NOSYS | Errno::PERM) => ONLY_STEP_BY_STEP.store(true, Ordering::Relaxed),

@@ -49,6 +49,7 @@ use std::path::Path;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, OnceLock};
 
+pub(super) use beneath::open_folder as open_beneath;
 pub use draft::Draft;
 pub use examine::Found;
 pub use inventory::StockJob;

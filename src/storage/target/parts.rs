@@ -10,7 +10,7 @@ use super::{TargetError, disk};
 use crate::metainfo::PieceIndex;
 
 /// The file's name in the hidden folder.
-const PARTS: &[u8] = b"parts";
+pub(super) const PARTS: &[u8] = b"parts";
 
 /// The file of such parts. Each piece that has some is given room for a whole one, in the order of the pieces, so nothing
 /// needs to be written down about what lies where.

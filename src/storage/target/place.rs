@@ -10,13 +10,18 @@ use rustix::fs::{FileType, Mode, OFlags};
 use rustix::io::Errno;
 use sha1::{Digest, Sha1};
 
+use super::disk::Answer;
 use super::lock::{LOCK, Lock};
 use super::outline::Outline;
+use super::parts::PARTS;
+use super::resume::{RESUME, UNFINISHED};
 use super::target_error::At;
 use super::{Stamp, TargetError, disk, sweep};
 
 /// The folder of the hidden one in which the tree is built.
 const TREE: &[u8] = b"tree";
+/// A file in it that is made to see which permissions it gets.
+const PROBE: &[u8] = b"probe";
 const LONGEST_NAME: usize = 255;
 /// How often another's end is met in the very moment of our beginning before that is taken for a mistake.
 const TRIES: usize = 100;
@@ -95,7 +100,6 @@ impl Place {
 
     /// The permission bits that the system takes away from what is made here (the umask, or what the folder prescribes).
     pub(super) fn withheld(&self) -> Result<u32, TargetError> {
-        const PROBE: &[u8] = b"probe";
         let path = || self.hidden_path().join("probe");
         disk::unlink(&self.hidden, PROBE).at("remove", path)?;
         let probe = disk::create(&self.hidden, PROBE, 0o777).at("make", path)?;
@@ -122,6 +126,12 @@ impl Place {
     }
 }
 
+/// Looks whether something has the hidden folder's name that is none of ours.
+pub(super) fn look_at_hidden(dir: &OwnedFd, dir_path: &Path, outline: &Outline) -> Result<(), TargetError> {
+    let (name, path) = (hidden_name(outline), dir_path.join(hidden_folder(outline)));
+    open_own(dir, &name, &path, false).map(drop)
+}
+
 /// Takes away a hidden folder that was made in vain. Where that fails the reason is the same that made it vain.
 fn leave(dir: &OwnedFd, name: &[u8], hidden: &OwnedFd) {
     let _ = disk::unlink(hidden, LOCK).and_then(|()| disk::remove_folder(dir, name));
@@ -144,7 +154,20 @@ fn open_own(dir: &OwnedFd, name: &[u8], path: &Path, is_new: bool) -> Result<Opt
     if !is_new && owner != rustix::process::geteuid().as_raw() {
         return Err(TargetError::Foreign { place: path.to_owned(), owner });
     }
+    if !is_new && !is_left_by_us(&hidden).at("list", || path.to_owned())? {
+        let found = "a folder of somebody else's";
+        return Err(TargetError::InTheWay { path: path.to_owned(), found, wanted: "our hidden folder" });
+    }
     Ok(Some(hidden))
+}
+
+/// Whether a folder has in it what a run leaves that was killed, and nothing else: all of it is going to be taken away. The
+/// lock is the first that is made there and the last that goes.
+fn is_left_by_us(hidden: &OwnedFd) -> Answer<bool> {
+    let names = disk::names(hidden)?;
+    let is_ours = |name: &Vec<u8>| [LOCK, RESUME, UNFINISHED, PARTS, TREE, PROBE].contains(&&name[..]);
+    let is_marked = |name: &Vec<u8>| [LOCK, RESUME].contains(&&name[..]);
+    Ok(names.is_empty() || (names.iter().all(is_ours) && names.iter().any(is_marked)))
 }
 
 /// The same as a path in the folder that the tree is meant for.

@@ -6,12 +6,13 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rustix::fs::StatVfs;
+use rustix::fs::{Mode, OFlags, StatVfs};
 use serde::{Deserialize, Serialize};
 
 use super::outline::Outline;
+use super::survey::Survey;
 use super::target_error::At;
-use super::{TargetError, place};
+use super::{Existing, Shelf, TargetError, place};
 use crate::metainfo::{Manifest, PieceIndex};
 
 /// How much of it there is.
@@ -34,6 +35,8 @@ pub struct Prospect {
     pub differing: u64,
     /// The first of them.
     pub first_differing: Option<String>,
+    /// Why the place would be refused, as far as that shows without reading.
+    pub refusal: Option<String>,
     /// The bytes that are still to be written, in whole blocks of the file system.
     pub needed: u64,
     /// The bytes that it has left.
@@ -54,14 +57,24 @@ impl Prospect {
     ///
     /// # Errors
     /// Where the manifest cannot be put in place by itself, or the system does not tell.
-    pub fn of(folder: &Path, manifest: Arc<Manifest>, wanted: &BTreeSet<usize>) -> Result<Self, TargetError> {
+    pub fn of(
+        folder: &Path,
+        manifest: Arc<Manifest>,
+        wanted: &BTreeSet<usize>,
+        existing: Existing,
+    ) -> Result<Self, TargetError> {
         let outline = Outline::new(manifest, wanted)?;
         let (there, device) = nearest(folder)?;
         let left: StatVfs = rustix::fs::statvfs(&there).at("ask for the room of", || there.clone())?;
         let block = left.f_frsize.max(1);
         let earlier = folder.join(place::hidden_folder(&outline)).join("tree");
-        let mut prospect =
-            Self { available: left.f_bavail.saturating_mul(block), device, needed: mixed(&outline), ..Self::default() };
+        let mut prospect = Self {
+            refusal: refusal(folder, &outline, existing)?,
+            available: left.f_bavail.saturating_mul(block),
+            device,
+            needed: mixed(&outline),
+            ..Self::default()
+        };
         for (entry, length) in outline.wanted_files() {
             let path = outline.entry(entry).path.as_path();
             prospect.wanted.add(length);
@@ -89,6 +102,22 @@ impl Prospect {
     }
 }
 
+/// Why a tree that is put there would be refused, whoever looks at it.
+fn refusal(folder: &Path, outline: &Outline, existing: Existing) -> Result<Option<String>, TargetError> {
+    if !folder.exists() {
+        return Ok(None);
+    }
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let dir = rustix::fs::open(folder, flags, Mode::empty()).at("open", || folder.to_owned())?;
+    let looked = place::look_at_hidden(&dir, folder, outline)
+        .and_then(|()| Survey::of(&Shelf::new(dir, folder.to_owned()), outline, existing));
+    match looked {
+        Ok(_) => Ok(None),
+        Err(error) if error.is_refusal() => Ok(Some(error.to_string())),
+        Err(error) => Err(error),
+    }
+}
+
 /// The room for pieces that have bytes of files that are not wanted there too.
 fn mixed(outline: &Outline) -> u64 {
     let map = outline.map();
@@ -107,8 +136,11 @@ fn nearest(folder: &Path) -> Result<(PathBuf, u64), TargetError> {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::symlink;
+
     use super::*;
     use crate::metainfo::{Entry, Node, TreePath};
+    use crate::storage::target::{Durable, Target, TargetOptions};
 
     fn manifest() -> Arc<Manifest> {
         let file = |name: &str, length| {
@@ -120,7 +152,7 @@ mod tests {
     }
 
     fn of(folder: &Path, wanted: &[usize]) -> Prospect {
-        Prospect::of(folder, manifest(), &wanted.iter().copied().collect()).unwrap()
+        Prospect::of(folder, manifest(), &wanted.iter().copied().collect(), Existing::Keep).unwrap()
     }
 
     #[test]
@@ -162,5 +194,32 @@ mod tests {
         fs::write(&left, vec![1; 25_000]).unwrap();
         fs::File::open(&left).unwrap().sync_all().unwrap();
         assert!(of(folder.path(), &[0, 1, 2]).needed <= before - 25_000);
+    }
+
+    #[test]
+    fn what_would_be_refused_is_refused_in_the_same_words_and_nothing_changes() {
+        let plants: [fn(&Path); 5] = [
+            |dir| fs::write(dir.join("t"), "").unwrap(),
+            |dir| symlink("nowhere", dir.join("t")).unwrap(),
+            |dir| fs::create_dir_all(dir.join("t/b")).unwrap(),
+            |dir| fs::create_dir(dir.join("t")).and_then(|()| fs::write(dir.join("t/b"), "four")).unwrap(),
+            |dir| fs::write(dir.join(".t.tema3"), "").unwrap(),
+        ];
+        for plant in plants {
+            for existing in [Existing::Keep, Existing::Replace] {
+                let folder = tempfile::tempdir().unwrap();
+                plant(folder.path());
+                let wanted = (0..3).collect();
+                let names =
+                    || fs::read_dir(folder.path()).unwrap().map(|it| it.unwrap().file_name()).collect::<Vec<_>>();
+                let before = names();
+                let told = Prospect::of(folder.path(), manifest(), &wanted, existing).unwrap().refusal;
+                assert_eq!(names(), before);
+                let options = TargetOptions { existing, durable: Durable::Whenever, note: String::new() };
+                let opened = Target::open(folder.path(), manifest(), &wanted, &options);
+                assert_eq!(told, opened.err().map(|error| error.to_string()));
+                assert!(told.is_some() || existing == Existing::Replace);
+            }
+        }
     }
 }

@@ -9,8 +9,8 @@ use super::outline::Outline;
 use crate::metainfo::{Bitfield, Node, PieceIndex};
 
 /// The file's name in the hidden folder, and its name while it is written.
-const RESUME: &[u8] = b"resume";
-const UNFINISHED: &[u8] = b"resume.new";
+pub(super) const RESUME: &[u8] = b"resume";
+pub(super) const UNFINISHED: &[u8] = b"resume.new";
 
 /// Above this nothing that we write is; what is longer is not read.
 const LONGEST: u64 = 512 << 20;

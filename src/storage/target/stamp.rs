@@ -19,9 +19,14 @@ impl Stamp {
         Self { device: stat.st_dev, inode: stat.st_ino, size: stat.st_size as u64, modified: modified(stat) }
     }
 
+    /// Which file it is, whatever was done to it.
+    pub(super) fn file(&self) -> (u64, u64) {
+        (self.device, self.inode)
+    }
+
     /// Whether both are the same file, whatever was done to it.
     pub(super) fn is_same_file(&self, other: &Self) -> bool {
-        (self.device, self.inode) == (other.device, other.inode)
+        self.file() == other.file()
     }
 }
 

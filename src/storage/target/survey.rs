@@ -1,6 +1,6 @@
 //! What lies already where the tree is meant to go.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::PathBuf;
 
 use rustix::fs::{FileType, Stat};
@@ -23,6 +23,10 @@ pub(super) struct Survey {
     pub(super) same_links: HashSet<usize>,
     /// The names at the top that something has.
     pub(super) tops: BTreeSet<Vec<u8>>,
+    /// Files that have several names, in the tree or out of it.
+    many_named: Vec<usize>,
+    /// Files that are to be files of their own, and are another name of one of the tree: they do not stay.
+    other_names: BTreeMap<usize, usize>,
     differ: Vec<PathBuf>,
 }
 
@@ -46,10 +50,15 @@ impl Survey {
         for entry in 0..outline.manifest().entries.len() {
             survey.look_at(entry, old, outline)?;
         }
+        survey.find_other_names(outline);
         if existing == Existing::Keep && !survey.differ.is_empty() {
             let more = survey.differ.len().saturating_sub(NAMED);
             survey.differ.truncate(NAMED);
             return Err(TargetError::Differs { paths: survey.differ, more });
+        }
+        if let (Existing::Keep, Some((&other, &first))) = (existing, survey.other_names.first_key_value()) {
+            let [path, first] = [other, first].map(|entry| old.path_of(&outline.entry(entry).path));
+            return Err(TargetError::OneFile { path, first });
         }
         Ok(survey)
     }
@@ -72,6 +81,9 @@ impl Survey {
         let same = match node {
             Node::File { length } if kind.is_file() => {
                 self.files.insert(entry, Stamp::of(&found));
+                if found.st_nlink > 1 {
+                    self.many_named.push(entry);
+                }
                 found.st_size as u64 == *length
             }
             Node::Symlink { target } if kind.is_symlink() => {
@@ -93,9 +105,24 @@ impl Survey {
         Ok(())
     }
 
+    /// What is done to one of two names of a file is done to the other. Where the tree has two files there one of the names
+    /// stays: the first, or one that is not wanted, for that is not ours to touch.
+    fn find_other_names(&mut self, outline: &Outline) {
+        let mut names: HashMap<(u64, u64), Vec<usize>> = HashMap::new();
+        for entry in std::mem::take(&mut self.many_named) {
+            names.entry(self.files[&entry].file()).or_default().push(entry);
+        }
+        for entries in names.values_mut() {
+            entries.sort_unstable_by_key(|&entry| (outline.is_wanted(entry), entry));
+            let others = entries[1..].iter().filter(|&&entry| outline.is_wanted(entry));
+            self.other_names.extend(others.map(|&other| (other, entries[0])));
+        }
+    }
+
     /// Whether a wanted file may be there as it should be.
     pub(super) fn may_stay(&self, entry: usize, outline: &Outline) -> bool {
-        self.files.get(&entry).is_some_and(|stamp| stamp.size == outline.length(entry))
+        let has_its_length = self.files.get(&entry).is_some_and(|stamp| stamp.size == outline.length(entry));
+        has_its_length && !self.other_names.contains_key(&entry)
     }
 }
 

@@ -34,6 +34,14 @@ pub enum TargetError {
         /// How many more there are.
         more: usize,
     },
+    /// Two files of the tree are one that has both their names.
+    #[error("{} is another name of {} and is to be a file of its own; --force makes it one", path.display(), first.display())]
+    OneFile {
+        /// The name that is to have another file.
+        path: PathBuf,
+        /// The one that keeps this.
+        first: PathBuf,
+    },
     /// Something has a name that must belong to something else, and even force does not take it away.
     #[error("{} is {found} where {wanted} belongs: move it away", path.display())]
     InTheWay {
@@ -115,6 +123,14 @@ impl Scarce {
             Self::Bytes => sized(amount),
             Self::Files => format!("{amount} files"),
         }
+    }
+}
+
+impl TargetError {
+    /// Whether what was asked for does not go with what is there, so that somebody has to decide; the disk is not at fault.
+    #[must_use]
+    pub fn is_refusal(&self) -> bool {
+        matches!(self, Self::Differs { .. } | Self::OneFile { .. } | Self::InTheWay { .. } | Self::LinkAlone { .. })
     }
 }
 

@@ -139,6 +139,7 @@ fn a_hard_link_that_was_left_is_never_written_through() {
     let old = Source::new(1000, Pads::None).file("t/a", &noise(1, 2000));
     old.stage(dir.path(), KEEP).unwrap();
     fs::create_dir_all(dir.path().join(".t.tema3/tree/t")).unwrap();
+    fs::write(dir.path().join(".t.tema3/lock"), "").unwrap();
     fs::hard_link(dir.path().join("t/a"), dir.path().join(".t.tema3/tree/t/b")).unwrap();
     let new = old.clone().file("t/b", &noise(2, 2000));
     new.stage(dir.path(), KEEP).unwrap();

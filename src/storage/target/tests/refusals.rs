@@ -53,6 +53,31 @@ fn a_file_of_another_length_or_kind_is_refused_without_force() {
 }
 
 #[test]
+fn a_folder_of_the_users_own_that_has_the_hidden_ones_name_is_refused_and_stays() {
+    let plants: [fn(&Path); 3] = [
+        |hidden| fs::write(hidden.join("notes"), "mine").unwrap(),
+        |hidden| fs::create_dir_all(hidden.join("tree/mine")).unwrap(),
+        |hidden| fs::write(hidden.join("lock"), "").and_then(|()| fs::write(hidden.join("notes"), "mine")).unwrap(),
+    ];
+    for plant in plants {
+        let dir = Scratch::new();
+        let hidden = dir.path().join(".t.tema3");
+        fs::create_dir(&hidden).unwrap();
+        plant(&hidden);
+        let told = format!("{} is a folder of somebody else's where our hidden folder belongs: ", hidden.display());
+        for existing in [KEEP, REPLACE] {
+            let error = refusal(&small(), dir.path(), existing).to_string();
+            assert!(error.starts_with(&told), "{error}");
+        }
+    }
+    // What is empty may have been made by a run that was killed at once.
+    let dir = Scratch::new();
+    fs::create_dir(dir.path().join(".t.tema3")).unwrap();
+    small().stage(dir.path(), KEEP).unwrap();
+    small().assert_staged(dir.path());
+}
+
+#[test]
 fn the_first_files_that_differ_are_named_and_the_others_counted() {
     let dir = Scratch::new();
     fs::create_dir(dir.path().join("t")).unwrap();

@@ -4,8 +4,9 @@ use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::Path;
 
-use super::fixture::{KEEP, Pads, REPLACE, Scratch, Source, Tally, noise};
+use super::fixture::{KEEP, Pads, REPLACE, Scratch, Source, Tally, noise, options};
 use crate::metainfo::PieceIndex;
+use crate::storage::target::Target;
 use crate::storage::target::mishap::{self, Mishaps};
 
 /// Files of a piece or more, each of which begins at a piece.
@@ -181,6 +182,44 @@ fn links_are_replaced_where_they_differ() {
     fs::remove_file(dir.path().join("top/in/other name")).unwrap();
     changed.stage(dir.path(), KEEP).unwrap();
     changed.assert_staged(dir.path());
+}
+
+#[test]
+fn two_names_of_one_file_become_two_files_where_the_tree_has_two() {
+    let same = noise(11, 2500);
+    let source =
+        Source::new(1000, Pads::None).file("t/a", &same).file("t/b", &same).file("t/none", b"").file("t/o", b"");
+    let dir = staged(&source);
+    let at = |name: &str| dir.path().join(name);
+    let join = |first: &str, other: &str| {
+        fs::remove_file(at(other)).unwrap();
+        fs::hard_link(at(first), at(other)).unwrap();
+    };
+    join("t/a", "t/b");
+    join("t/none", "t/o");
+    // A name out of the tree is no matter.
+    fs::hard_link(at("t/a"), at("mine")).unwrap();
+    let changed = source.with_mode("t/a", 0o755).with_mode("t/b", 0o640);
+    let refused = changed.open(dir.path(), KEEP).unwrap_err().to_string();
+    let told =
+        format!("{} is another name of {} and is to be a file of its own", at("t/b").display(), at("t/a").display());
+    assert!(refused.starts_with(&told), "{refused}");
+    changed.stage(dir.path(), REPLACE).unwrap();
+    changed.assert_staged(dir.path());
+    let files = ["t/a", "t/b", "t/none", "t/o"].map(|name| at(name).metadata().unwrap().ino());
+    assert!(files.iter().enumerate().all(|(index, file)| !files[..index].contains(file)), "{files:?}");
+
+    // One that is not wanted keeps its file, whichever it is.
+    fs::remove_file(at("mine")).unwrap();
+    join("t/a", "t/b");
+    let before = at("t/a").metadata().unwrap().ino();
+    let target =
+        Target::open(dir.path(), changed.manifest(), &changed.only(&["t/a", "t/none"]), &options(REPLACE)).unwrap();
+    changed.find(&target).unwrap();
+    changed.fetch(&target, u32::MAX).unwrap();
+    target.commit().unwrap();
+    let now = |name| at(name).metadata().unwrap().ino();
+    assert!(now("t/b") == before && now("t/a") != before);
 }
 
 #[test]
