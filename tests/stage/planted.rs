@@ -5,6 +5,7 @@ use std::os::unix::fs::symlink;
 use std::path::Path;
 
 use rustix::fs::{CWD, FileType};
+use sha1::{Digest, Sha1};
 
 use super::compared::{assert_alike, assert_only};
 use super::interrupted::until_written;
@@ -120,15 +121,18 @@ fn what_has_the_name_of_our_marker_is_told_and_ends_the_run_at_once() {
     let folder = plain(&[1000]);
     let at = |path: &str| folder.path().join(path);
     (0..3).for_each(|rank| fs::create_dir_all(at(&format!("out/{rank}"))).unwrap());
-    symlink("/nowhere/at/all", at("out/0/.tema3-place")).unwrap();
-    rustix::fs::mknodat(CWD, at("out/1/.tema3-place"), FileType::Fifo, 0o600.into(), 0).unwrap();
-    fs::create_dir(at("out/2/.tema3-place")).unwrap();
+    // Each user has a marker of its own, by the name of what is to be made below the folder: here nothing.
+    let user = Sha1::digest(rustix::process::geteuid().as_raw().to_le_bytes());
+    let marker = user.iter().fold(".tema3-place-".to_owned(), |name, byte| format!("{name}{byte:02x}"));
+    symlink("/nowhere/at/all", at(&format!("out/0/{marker}"))).unwrap();
+    rustix::fs::mknodat(CWD, at(&format!("out/1/{marker}")), FileType::Fifo, 0o600.into(), 0).unwrap();
+    fs::create_dir(at(&format!("out/2/{marker}"))).unwrap();
     for line in ["data --to out/{rank}", "data --to out/{rank} --plan"] {
         let ended = stage(3, folder.path(), line).run();
         for (rank, found) in ["a symbolic link", "a pipe", "a folder"].iter().enumerate() {
-            let told = format!("out/{rank}/.tema3-place is {found} where our marker belongs: move it away");
+            let told = format!("out/{rank}/{marker} is {found} where our marker belongs: move it away");
             assert_refused(&ended, 3, &[&format!("rank {rank} on "), &told]);
-            assert_only(&at(&format!("out/{rank}")), &[".tema3-place"]);
+            assert_only(&at(&format!("out/{rank}")), &[&marker]);
         }
     }
 }
