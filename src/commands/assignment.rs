@@ -35,7 +35,7 @@ pub(super) fn run(args: &AssignmentArgs, launch: Launch) -> Exit {
     if world.rank() == TRACKER {
         warn_of_unread_input(args, world.size());
     }
-    job::warn_of_slow(&args.lines, &world);
+    job::warn_of_slow(&args.lines, slow_lines::SLOWEST_FOR_SEGMENTS, &world);
     take_part(args, world)
 }
 

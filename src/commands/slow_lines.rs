@@ -4,8 +4,10 @@ use std::time::Duration;
 
 use crate::cli::Lines;
 
-/// Slower than this, ranks may take each other for lost.
-const SLOWEST_RATE: u64 = 4_000;
+/// Slower than this, ranks that trade segments may take each other for lost.
+pub(super) const SLOWEST_FOR_SEGMENTS: u64 = 4_000;
+/// The same for real files, of which a message carries up to 1 MiB.
+pub(super) const SLOWEST_FOR_FILES: u64 = 4_000_000;
 const LONGEST_LATENCY: Duration = Duration::from_millis(300);
 
 /// What is wrong where an option is for a rank that is not there, by the highest rank that each option names.
@@ -16,8 +18,8 @@ pub(super) fn unknown_rank<'a>(named: impl IntoIterator<Item = (&'a str, Option<
 }
 
 /// Whether lines are so slow that ranks may take each other for lost.
-pub(super) fn are_too_slow(lines: &Lines) -> bool {
-    lines.limit_up.values().chain(lines.limit_down.values()).any(|rate| rate.0 < SLOWEST_RATE)
+pub(super) fn are_too_slow(lines: &Lines, slowest: u64) -> bool {
+    lines.limit_up.values().chain(lines.limit_down.values()).any(|rate| rate.0 < slowest)
         || lines.latency.values().any(|span| span.0 > LONGEST_LATENCY)
 }
 
@@ -43,8 +45,8 @@ mod tests {
     #[test]
     fn slow_is_under_4_kilobytes_a_second_or_over_300_milliseconds() {
         for slow in ["--limit-up 3999", "--limit-down 2=1K", "--latency 1=301ms"] {
-            assert!(are_too_slow(&lines(&format!("tema3 {slow}"))), "{slow}");
+            assert!(are_too_slow(&lines(&format!("tema3 {slow}")), SLOWEST_FOR_SEGMENTS), "{slow}");
         }
-        assert!(!are_too_slow(&lines("tema3 --limit-up 4K --limit-down 2=1M --latency 300ms")));
+        assert!(!are_too_slow(&lines("tema3 --limit-up 4K --limit-down 2=1M --latency 300ms"), SLOWEST_FOR_SEGMENTS));
     }
 }

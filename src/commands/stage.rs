@@ -22,6 +22,7 @@ use self::wanted::{Wanted, wishes};
 use super::catalog::refusal;
 use super::ending::Ending;
 use super::outputs::{Asked, Outputs};
+use super::slow_lines::SLOWEST_FOR_FILES;
 use super::wording::say;
 use super::{Exit, Launch, complain, job};
 use crate::cli::{PickingOrder, ProgressWhen, StageArgs, SyncWhen};
@@ -48,7 +49,7 @@ pub(super) fn run(args: &StageArgs, launch: Launch) -> Exit {
         Ok(wishes) => wishes,
         Err(wrong) => job::refuse(world, &format!("{wrong}; ./tema3 stage --help tells more")),
     };
-    job::warn_of_slow(&args.lines, &world);
+    job::warn_of_slow(&args.lines, SLOWEST_FOR_FILES, &world);
     take_part(args, wishes, world)
 }
 
