@@ -38,7 +38,7 @@ use crate::metainfo::{Entry, Manifest, Modified, Node, PieceIndex, PieceMap, Spa
 pub use conflict::{Conflict, Difference};
 pub use lookup::{Held, Lookup, Vacancy};
 pub use merged::Merged;
-pub use piece_cache::{Keep, PieceCache};
+pub use piece_cache::{NoRoom, PieceCache};
 pub use roots::Roots;
 pub use source_error::{FileState, Found, SourceError};
 pub use supply::{BlockCounts, Supply};

@@ -1,8 +1,7 @@
 //! Pieces that were read, kept in memory until they are no longer asked for.
 
-use std::collections::HashMap;
+use std::collections::HashSet;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
 
 use lru::LruCache;
 
@@ -13,10 +12,10 @@ use crate::metainfo::PieceIndex;
 /// Keeps the content of pieces within a budget, for several threads, and sees to it that no two read the same piece at once.
 ///
 /// A piece that was read ahead and was not sent yet is never given up for another, for then it would have to be read again:
-/// whoever reads ahead waits for room. What was sent goes when there is need, the piece that was not asked for the longest
-/// first. That order is kept by `lru`: `quick_cache`, which is cleverer about what will be asked again, decides by itself when
-/// something goes, and a piece that is pinned or is being copied must not; `schnellru` has had no release for almost two
-/// years.
+/// whoever reads ahead reserves room, in the order in which the pieces are wanted. What was sent goes when there is need,
+/// the piece that was not asked for the longest first. That order is kept by `lru`: `quick_cache`, which is cleverer about
+/// what will be asked again, decides by itself when something goes, and a piece that is pinned or is being copied must not;
+/// `schnellru` has had no release for almost two years.
 ///
 /// Content lies in buffers that are all as long as the longest piece and are used again, for memory that is fresh from the
 /// system is slow. Who reads a piece has a share in it while copying, without the lock, and its buffer is not taken meanwhile.
@@ -37,21 +36,23 @@ struct State {
     unsent: LruCache<PieceIndex, Arc<Content>>,
     /// Those that may go; the one that was not asked for the longest last.
     sent: LruCache<PieceIndex, Arc<Content>>,
-    /// Those for which room was given, and why.
-    on_the_way: HashMap<PieceIndex, Keep>,
+    /// Those that are to be kept until they are sent, and are not here yet.
+    reserved: HashSet<PieceIndex>,
+    /// Those that are being read.
+    on_the_way: HashSet<PieceIndex>,
     /// Buffers without content.
     free: Vec<Vec<u8>>,
     /// How many buffers there are, wherever they are.
     buffers: usize,
 }
 
-/// How long a piece is to be kept.
+/// What to do where there is no room at this moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Keep {
-    /// Until it was sent once, whoever else needs room. Three quarters of the budget are for such pieces.
-    UntilSent,
-    /// While there is room.
-    WhileRoom,
+pub enum NoRoom {
+    /// Tell so.
+    Tell,
+    /// Wait for it. Who holds other pieces meanwhile may wait for ever.
+    Wait,
 }
 
 impl PieceCache {
@@ -65,7 +66,8 @@ impl PieceCache {
         let state = State {
             unsent: LruCache::unbounded(),
             sent: LruCache::unbounded(),
-            on_the_way: HashMap::new(),
+            reserved: HashSet::new(),
+            on_the_way: HashSet::new(),
             free: Vec::new(),
             buffers: 0,
         };
@@ -83,34 +85,44 @@ impl PieceCache {
         self.lock().get(piece).map(|content| Held::new(self, content))
     }
 
-    /// Looks for a piece. Where another thread is just reading it, this waits for that; where there is no room for it, this
-    /// waits so long at most.
-    pub fn find(&self, piece: PieceIndex, keep: Keep, patience: Duration) -> Lookup<'_> {
-        let deadline = Instant::now().checked_add(patience);
+    /// Takes room for a piece that is to be read ahead, and kept until it was sent once, whoever else needs room. Three
+    /// quarters of the budget are for such pieces: false where they are taken. To take it twice is the same as once.
+    pub fn reserve(&self, piece: PieceIndex) -> bool {
+        let mut state = self.lock();
+        if state.get(piece).is_some() || state.reserved.contains(&piece) {
+            return true;
+        }
+        let has_room = state.unsent.len() + state.reserved.len() < self.most * 3 / 4;
+        if has_room {
+            state.reserved.insert(piece);
+        }
+        has_room
+    }
+
+    /// Looks for a piece. Where another thread is just reading it, this waits for that.
+    pub fn find(&self, piece: PieceIndex, no_room: NoRoom) -> Lookup<'_> {
         let mut state = self.lock();
         loop {
             if let Some(content) = state.get(piece) {
                 return Lookup::Held(Held::new(self, content));
             }
-            if state.on_the_way.contains_key(&piece) {
-                state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
-                continue;
+            if !state.on_the_way.contains(&piece) {
+                if let Some(buffer) = self.room(&mut state) {
+                    state.on_the_way.insert(piece);
+                    return Lookup::Vacant(Vacancy::new(self, piece, buffer));
+                }
+                if no_room == NoRoom::Tell {
+                    return Lookup::Full;
+                }
             }
-            if let Some(buffer) = self.room(&mut state, keep) {
-                state.on_the_way.insert(piece, keep);
-                return Lookup::Vacant(Vacancy::new(self, piece, buffer));
-            }
-            let left = deadline.map_or(Duration::MAX, |deadline| deadline.saturating_duration_since(Instant::now()));
-            if left.is_zero() {
-                return Lookup::Full;
-            }
-            (state, _) = self.changed.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner);
+            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
     }
 
     /// A piece was sent, whole: it may go when there is need.
     pub fn sent(&self, piece: PieceIndex) {
         let mut state = self.lock();
+        state.reserved.remove(&piece);
         if let Some(content) = state.unsent.pop(&piece) {
             state.sent.put(piece, content);
             self.changed.notify_all();
@@ -138,10 +150,8 @@ impl PieceCache {
     pub(super) fn fill(&self, piece: PieceIndex, buffer: Vec<u8>, length: usize) -> Held<'_> {
         let content = Arc::new(Content { buffer, length });
         let mut state = self.lock();
-        let kept = match state.on_the_way.remove(&piece) {
-            Some(Keep::UntilSent) => &mut state.unsent,
-            Some(Keep::WhileRoom) | None => &mut state.sent,
-        };
+        state.on_the_way.remove(&piece);
+        let kept = if state.reserved.remove(&piece) { &mut state.unsent } else { &mut state.sent };
         kept.put(piece, content.clone());
         self.changed.notify_all();
         Held::new(self, content)
@@ -151,6 +161,7 @@ impl PieceCache {
     pub(super) fn take_back(&self, piece: PieceIndex, buffer: Vec<u8>) {
         let mut state = self.lock();
         state.on_the_way.remove(&piece);
+        state.reserved.remove(&piece);
         state.free.push(buffer);
         self.changed.notify_all();
     }
@@ -163,10 +174,7 @@ impl PieceCache {
     }
 
     /// A buffer for a piece, if it may have one: a free one, a new one, or that of a piece that may go.
-    fn room(&self, state: &mut State, keep: Keep) -> Option<Vec<u8>> {
-        if keep == Keep::UntilSent && state.pinned() >= self.most * 3 / 4 {
-            return None;
-        }
+    fn room(&self, state: &mut State) -> Option<Vec<u8>> {
         if let Some(buffer) = state.free.pop() {
             return Some(buffer);
         }
@@ -189,11 +197,6 @@ impl State {
         // Being asked for makes a piece that was not sent yet no younger.
         self.unsent.peek(&piece).or_else(|| self.sent.get(&piece)).cloned()
     }
-
-    /// How many buffers hold, or are to hold, what must be kept.
-    fn pinned(&self) -> usize {
-        self.unsent.len() + self.on_the_way.values().filter(|&&keep| keep == Keep::UntilSent).count()
-    }
 }
 
 #[cfg(test)]
@@ -203,33 +206,35 @@ mod tests {
 
     use super::*;
 
-    const AT_ONCE: Duration = Duration::ZERO;
-    const LONG: Duration = Duration::from_secs(10);
-
     /// Room for four pieces of eight bytes, of which three may wait to be sent.
     fn cache() -> PieceCache {
         PieceCache::new(39, 8)
     }
 
-    fn vacancy(cache: &PieceCache, piece: u32, keep: Keep) -> Vacancy<'_> {
-        match cache.find(PieceIndex(piece), keep, AT_ONCE) {
+    fn vacancy(cache: &PieceCache, piece: u32) -> Vacancy<'_> {
+        match cache.find(PieceIndex(piece), NoRoom::Tell) {
             Lookup::Vacant(vacancy) => vacancy,
             other => panic!("piece {piece}: {other:?}"),
         }
     }
 
-    fn put(cache: &PieceCache, piece: u32, keep: Keep) {
-        let mut vacancy = vacancy(cache, piece, keep);
+    fn put(cache: &PieceCache, piece: u32) {
+        let mut vacancy = vacancy(cache, piece);
         vacancy.room()[0] = piece as u8;
         drop(vacancy.fill(1));
     }
 
-    fn is_full(cache: &PieceCache, piece: u32, keep: Keep) -> bool {
-        matches!(cache.find(PieceIndex(piece), keep, AT_ONCE), Lookup::Full)
+    fn reserve(cache: &PieceCache, piece: u32) -> bool {
+        cache.reserve(PieceIndex(piece))
+    }
+
+    fn put_ahead(cache: &PieceCache, piece: u32) {
+        assert!(reserve(cache, piece));
+        put(cache, piece);
     }
 
     fn holds(cache: &PieceCache, piece: u32) -> bool {
-        match cache.find(PieceIndex(piece), Keep::WhileRoom, AT_ONCE) {
+        match cache.find(PieceIndex(piece), NoRoom::Tell) {
             Lookup::Held(held) => {
                 assert_eq!(*held, [piece as u8]);
                 true
@@ -241,9 +246,9 @@ mod tests {
     #[test]
     fn what_was_asked_for_last_stays_within_the_budget() {
         let cache = cache();
-        (0..4).for_each(|piece| put(&cache, piece, Keep::WhileRoom));
+        (0..4).for_each(|piece| put(&cache, piece));
         assert!(holds(&cache, 0));
-        put(&cache, 4, Keep::WhileRoom);
+        put(&cache, 4);
         assert_eq!([0, 2, 3, 4].map(|piece| holds(&cache, piece)), [true; 4]);
         assert_eq!(cache.bytes(), 32);
         assert!(!holds(&cache, 1));
@@ -252,60 +257,63 @@ mod tests {
     #[test]
     fn what_was_not_sent_yet_is_never_given_up_and_takes_three_quarters_at_most() {
         let cache = cache();
-        (0..3).for_each(|piece| put(&cache, piece, Keep::UntilSent));
-        assert!(is_full(&cache, 3, Keep::UntilSent));
-        (10..20).for_each(|piece| put(&cache, piece, Keep::WhileRoom));
+        (0..3).for_each(|piece| put_ahead(&cache, piece));
+        assert!(!reserve(&cache, 3));
+        assert!(reserve(&cache, 1), "it is here");
+        (10..20).for_each(|piece| put(&cache, piece));
         assert_eq!([0, 1, 2].map(|piece| holds(&cache, piece)), [true; 3]);
 
         cache.sent(PieceIndex(1));
-        put(&cache, 3, Keep::UntilSent);
-        assert!(is_full(&cache, 4, Keep::UntilSent));
+        put_ahead(&cache, 3);
+        assert!(!reserve(&cache, 4));
         cache.sent(PieceIndex(99));
     }
 
     #[test]
     fn room_that_is_yet_to_be_filled_counts() {
         let cache = cache();
-        let reading = [0, 1, 2].map(|piece| vacancy(&cache, piece, Keep::UntilSent));
-        assert!(is_full(&cache, 3, Keep::UntilSent));
+        assert_eq!([0, 1, 2, 3].map(|piece| reserve(&cache, piece)), [true, true, true, false]);
+        let reading = [0, 1].map(|piece| vacancy(&cache, piece));
+        assert_eq!([0, 2, 3].map(|piece| reserve(&cache, piece)), [true, true, false], "no more than once");
         drop(reading);
-        put(&cache, 3, Keep::UntilSent);
+        cache.sent(PieceIndex(2));
+        [3, 4, 5].iter().for_each(|&piece| put_ahead(&cache, piece));
         assert_eq!(cache.bytes(), 24, "buffers that were given back are used first");
     }
 
     #[test]
     fn the_oldest_that_nobody_asks_for_is_let_go_and_goes_first() {
         let cache = cache();
-        put(&cache, 7, Keep::WhileRoom);
-        [5, 6].iter().for_each(|&piece| put(&cache, piece, Keep::UntilSent));
+        put(&cache, 7);
+        [5, 6].iter().for_each(|&piece| put_ahead(&cache, piece));
         assert!(holds(&cache, 5), "which makes it no younger");
         assert_eq!(cache.let_go_oldest(), Some(PieceIndex(5)));
         assert!(holds(&cache, 5), "while there is room");
         assert_eq!(cache.let_go_oldest(), Some(PieceIndex(6)));
         assert_eq!(cache.let_go_oldest(), None);
-        put(&cache, 8, Keep::WhileRoom);
-        put(&cache, 9, Keep::WhileRoom);
+        put(&cache, 8);
+        put(&cache, 9);
         assert_eq!([5, 7, 8, 9].map(|piece| holds(&cache, piece)), [true; 4], "6 was the first to go");
     }
 
     #[test]
     fn a_piece_that_is_being_copied_stays() {
         let cache = cache();
-        (0..4).for_each(|piece| put(&cache, piece, Keep::WhileRoom));
-        let copying = [0, 1, 2, 3].map(|piece| cache.find(PieceIndex(piece), Keep::WhileRoom, AT_ONCE));
-        assert!(is_full(&cache, 4, Keep::WhileRoom));
+        (0..4).for_each(|piece| put(&cache, piece));
+        let copying = [0, 1, 2, 3].map(|piece| cache.find(PieceIndex(piece), NoRoom::Tell));
+        assert!(matches!(cache.find(PieceIndex(4), NoRoom::Tell), Lookup::Full));
         assert_eq!([0, 1, 2, 3].map(|piece| holds(&cache, piece)), [true; 4]);
         drop(copying);
-        put(&cache, 4, Keep::WhileRoom);
+        put(&cache, 4);
     }
 
     #[test]
     fn memory_is_used_again() {
         let cache = PieceCache::new(0, 8);
-        let address = |piece| vacancy(&cache, piece, Keep::WhileRoom).room().as_ptr();
+        let address = |piece| vacancy(&cache, piece).room().as_ptr();
         let first = address(0);
         assert_eq!(address(1), first);
-        (0..10).for_each(|piece| put(&cache, piece, Keep::WhileRoom));
+        (0..10).for_each(|piece| put(&cache, piece));
         assert_eq!(cache.bytes(), 16, "two pieces always have room");
     }
 
@@ -315,14 +323,11 @@ mod tests {
         thread::scope(|scope| {
             let asking = scope.spawn(|| {
                 start.wait();
-                let asked = Instant::now();
-                let found = match cache.find(PieceIndex(9), Keep::UntilSent, LONG) {
+                match cache.find(PieceIndex(9), NoRoom::Wait) {
                     Lookup::Held(held) => Some(held.to_vec()),
                     Lookup::Vacant(_) => None,
-                    Lookup::Full => panic!("it was not woken"),
-                };
-                assert!(asked.elapsed() < LONG, "it was not woken");
-                found
+                    Lookup::Full => panic!("it did not wait"),
+                }
             });
             start.wait();
             this();
@@ -337,7 +342,7 @@ mod tests {
     fn who_asks_for_a_piece_that_is_being_read_waits_for_it() {
         for _ in 0..CASES {
             let cache = cache();
-            let mut reading = vacancy(&cache, 9, Keep::UntilSent);
+            let mut reading = vacancy(&cache, 9);
             reading.room()[0] = 9;
             let mut held = None;
             assert_eq!(asked_while(&cache, || held = Some(reading.fill(1))), Some(vec![9]));
@@ -349,29 +354,27 @@ mod tests {
     fn who_waits_for_a_piece_that_could_not_be_read_may_try() {
         for _ in 0..CASES {
             let cache = cache();
-            let reading = vacancy(&cache, 9, Keep::UntilSent);
+            let reading = vacancy(&cache, 9);
             assert_eq!(asked_while(&cache, || drop(reading)), None);
         }
     }
 
     #[test]
     fn who_waits_for_room_is_woken_when_there_is_some() {
-        let let_go = |cache: &PieceCache| assert!(cache.let_go_oldest().is_some());
-        for free in [|cache: &PieceCache| cache.sent(PieceIndex(0)), let_go] {
-            for _ in 0..CASES {
-                let cache = cache();
-                (0..3).for_each(|piece| put(&cache, piece, Keep::UntilSent));
-                assert_eq!(asked_while(&cache, || free(&cache)), None);
-            }
+        for _ in 0..CASES {
+            let cache = cache();
+            (0..4).for_each(|piece| put(&cache, piece));
+            let copying = [0, 1, 2, 3].map(|piece| cache.find(PieceIndex(piece), NoRoom::Tell));
+            assert_eq!(asked_while(&cache, || drop(copying)), None);
         }
     }
 
     #[test]
-    fn patience_ends() {
+    fn what_was_sent_before_it_was_here_is_not_kept_until_it_is_sent_again() {
         let cache = cache();
-        (0..3).for_each(|piece| put(&cache, piece, Keep::UntilSent));
-        let (start, patience) = (Instant::now(), Duration::from_millis(20));
-        assert!(matches!(cache.find(PieceIndex(9), Keep::UntilSent, patience), Lookup::Full));
-        assert!(start.elapsed() >= patience);
+        [0, 1, 2].iter().for_each(|&piece| assert!(reserve(&cache, piece)));
+        cache.sent(PieceIndex(1));
+        put_ahead(&cache, 3);
+        assert!(!reserve(&cache, 4));
     }
 }

@@ -1,9 +1,8 @@
 //! The pieces of a source, read once where memory allows.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
 
-use super::{Held, Keep, Lookup, PieceCache, Source, SourceError, Vacancy};
+use super::{Held, Lookup, NoRoom, PieceCache, Source, SourceError, Vacancy};
 use crate::metainfo::PieceIndex;
 use crate::storage::PieceDigest;
 use crate::storage::piece_hasher::PieceHasher;
@@ -43,23 +42,28 @@ impl Supply {
         &self.source
     }
 
-    /// Reads pieces, tells the SHA-1 of the content and pads of each, and keeps the content. None where there was no room for
-    /// it: then nothing was read, and it is to be asked for again.
+    /// Takes room for a piece that is to be hashed, and then kept until it was sent: see [`PieceCache::reserve`].
+    pub fn reserve(&self, piece: PieceIndex) -> bool {
+        self.source.map().content_length(piece) == 0 || self.cache.reserve(piece)
+    }
+
+    /// Reads pieces and tells the SHA-1 of the content and pads of each. The content is kept until it is sent where room was
+    /// reserved for that, else while there is room.
     ///
     /// # Errors
     /// Where a file changed or cannot be read.
-    pub fn hash(&self, pieces: &[PieceIndex], keep: Keep) -> Result<Vec<Option<PieceDigest>>, SourceError> {
+    pub fn hash(&self, pieces: &[PieceIndex]) -> Result<Vec<PieceDigest>, SourceError> {
         let map = self.source.map();
-        let mut read = Vec::with_capacity(pieces.len());
-        for &piece in pieces {
-            read.push(self.have(piece, keep)?);
+        let mut digests = Vec::with_capacity(pieces.len());
+        while let Some(left) = pieces.get(digests.len()..).filter(|left| !left.is_empty()) {
+            let read = self.have_some(left)?;
+            let mut hashers: Vec<PieceHasher> =
+                left.iter().zip(&read).map(|(&piece, _)| PieceHasher::new(map, piece)).collect();
+            let content = read.iter().map(|held| held.as_deref().unwrap_or(&[]));
+            PieceHasher::add_to_all(&mut hashers.iter_mut().zip(content).collect::<Vec<_>>());
+            digests.extend(hashers.into_iter().map(PieceHasher::finish));
         }
-        let hasher = |(&piece, read): (_, &Option<_>)| read.as_ref().map(|_| PieceHasher::new(map, piece));
-        let mut hashers: Vec<Option<PieceHasher>> = pieces.iter().zip(&read).map(hasher).collect();
-        let content =
-            hashers.iter_mut().flatten().zip(read.iter().flatten().map(|held| held.as_deref().unwrap_or(&[])));
-        PieceHasher::add_to_all(&mut content.collect::<Vec<_>>());
-        Ok(hashers.into_iter().map(|hasher| hasher.map(PieceHasher::finish)).collect())
+        Ok(digests)
     }
 
     /// How many pieces are best hashed at once, so that they cost little and leave room for what is asked for.
@@ -68,16 +72,23 @@ impl Supply {
         PieceHasher::together().min(self.cache.buffers() / 4).max(1)
     }
 
-    /// The content of a piece, read if need be: none where the piece has none. None of that where there was no room.
-    fn have(&self, piece: PieceIndex, keep: Keep) -> Result<Option<Option<Held<'_>>>, SourceError> {
-        if self.source.map().content_length(piece) == 0 {
-            return Ok(Some(None));
+    /// The content of the first of these pieces, and of as many after it as there is room for at this moment, read if need
+    /// be: none where a piece has none.
+    fn have_some(&self, pieces: &[PieceIndex]) -> Result<Vec<Option<Held<'_>>>, SourceError> {
+        let mut have: Vec<Option<Held<'_>>> = Vec::with_capacity(pieces.len());
+        for &piece in pieces {
+            if self.source.map().content_length(piece) == 0 {
+                have.push(None);
+                continue;
+            }
+            let no_room = if have.iter().any(Option::is_some) { NoRoom::Tell } else { NoRoom::Wait };
+            match self.cache.find(piece, no_room) {
+                Lookup::Held(held) => have.push(Some(held)),
+                Lookup::Vacant(vacancy) => have.push(Some(self.read_into(vacancy, piece)?)),
+                Lookup::Full => break,
+            }
         }
-        match self.cache.find(piece, keep, Duration::ZERO) {
-            Lookup::Held(held) => Ok(Some(Some(held))),
-            Lookup::Vacant(vacancy) => Ok(Some(Some(self.read_into(vacancy, piece)?))),
-            Lookup::Full => Ok(None),
-        }
+        Ok(have)
     }
 
     /// Fills `into` with what begins at `offset` in the content of a piece. What is not in memory is read, and with it the
@@ -92,7 +103,7 @@ impl Supply {
         if into.is_empty() {
             return Ok(());
         }
-        let found = self.cache.find(piece, Keep::WhileRoom, Duration::ZERO);
+        let found = self.cache.find(piece, NoRoom::Tell);
         let count = if matches!(found, Lookup::Held(_)) { &self.hits } else { &self.misses };
         count.fetch_add(1, Ordering::Relaxed);
         let held = match found {
@@ -177,8 +188,10 @@ mod tests {
         (folder, Supply::new(source, budget))
     }
 
+    /// The hash of a piece that is to be kept until it is sent, where there is room for that.
     fn hash(supply: &Supply, piece: u32) -> Option<PieceDigest> {
-        supply.hash(&[PieceIndex(piece)], Keep::UntilSent).unwrap()[0]
+        let piece = PieceIndex(piece);
+        supply.reserve(piece).then(|| supply.hash(&[piece]).unwrap()[0])
     }
 
     fn block(supply: &Supply, piece: u32, offset: u32, length: usize) -> Vec<u8> {
@@ -211,18 +224,37 @@ mod tests {
     }
 
     #[test]
-    fn pieces_that_are_hashed_together_have_their_own_hashes_as_far_as_there_is_room() {
-        let (_folder, supply) = supply(100, &[950], 800);
+    fn pieces_that_are_hashed_together_have_their_own_hashes_and_each_is_read_once() {
         let content = content(950);
         let pieces: Vec<PieceIndex> = (0..10).map(PieceIndex).collect();
-        let hashed = supply.hash(&pieces, Keep::UntilSent).unwrap();
-        for (number, digest) in hashed.iter().enumerate().take(6) {
-            assert_eq!(*digest, sha1(&[&content[number * 100..][..100]]));
+        let hashes: Vec<Option<PieceDigest>> = content.chunks(100).map(|piece| sha1(&[piece])).collect();
+        // With room for two, for eight and for all.
+        for budget in [0, 800, 1000] {
+            let (_folder, supply) = supply(100, &[950], budget);
+            let hashed = supply.hash(&pieces).unwrap();
+            assert_eq!(hashed.into_iter().map(Some).collect::<Vec<_>>(), hashes);
+            assert_eq!(supply.source().bytes_read(), 950);
         }
-        assert_eq!(hashed[6..], [None; 4], "three quarters of the room are for what is read ahead");
-        (0..6).for_each(|piece| supply.sent(PieceIndex(piece)));
-        assert_eq!(supply.hash(&pieces[9..], Keep::UntilSent).unwrap(), [sha1(&[&content[900..]])]);
-        assert_eq!(supply.source().bytes_read(), 650);
+    }
+
+    #[test]
+    fn jobs_that_hash_more_than_there_is_room_for_wait_for_one_another() {
+        let (_folder, supply) = supply(100, &[40_000], 400);
+        let content = content(40_000);
+        assert!(supply.reserve(PieceIndex(399)));
+        thread::scope(|scope| {
+            for job in 0..8 {
+                let (supply, content) = (&supply, &content);
+                scope.spawn(move || {
+                    let pieces: Vec<PieceIndex> = (job * 50..job * 50 + 50).map(PieceIndex).collect();
+                    let hashed = supply.hash(&pieces).unwrap();
+                    for (digest, piece) in hashed.iter().zip(content[job as usize * 5000..].chunks(100)) {
+                        assert_eq!(Some(*digest), sha1(&[piece]));
+                    }
+                });
+            }
+        });
+        assert_eq!((supply.source().bytes_read(), supply.bytes()), (40_000, 400));
     }
 
     #[test]
@@ -268,7 +300,7 @@ mod tests {
     #[test]
     fn without_room_a_block_is_read_alone() {
         let (_folder, supply) = supply(8, &[80], 16);
-        let _held = [0, 1].map(|piece| match supply.cache.find(PieceIndex(piece), Keep::WhileRoom, Duration::ZERO) {
+        let _held = [0, 1].map(|piece| match supply.cache.find(PieceIndex(piece), NoRoom::Tell) {
             Lookup::Vacant(vacancy) => vacancy.fill(8),
             other => panic!("{other:?}"),
         });
@@ -283,7 +315,8 @@ mod tests {
         supply.sent(PieceIndex(1));
         fs::write(folder.path().join("file 1"), "longer than it was").unwrap();
         for piece in [2, 2] {
-            let refused = supply.hash(&[PieceIndex(piece)], Keep::UntilSent);
+            assert!(supply.reserve(PieceIndex(piece)));
+            let refused = supply.hash(&[PieceIndex(piece)]);
             assert!(matches!(refused, Err(SourceError::Changed { .. })), "{refused:?}");
         }
         assert!(supply.read_block(PieceIndex(2), 0, &mut [0; 4]).is_err());

@@ -6,6 +6,7 @@
 //! there (their [`Card`]s); one rank of each view lists what it can read; all get the listings, as torrents of their own, and
 //! make the same `plan::Plan` of them; then origins offer portions of the tree and everybody takes what they want.
 
+mod ahead;
 mod arrivals;
 mod arriving;
 mod card;

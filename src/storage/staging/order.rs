@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::metainfo::{InfoHash, Manifest, PieceHashes, TreePath};
+use crate::storage::LONGEST_BLOCK;
 use crate::storage::source::View;
 use crate::storage::target::{Durable, Existing};
 
@@ -32,12 +33,24 @@ pub struct Order {
     pub existing: Existing,
     /// What is durable at the end.
     pub durable: Durable,
-    /// How many bytes of the source it keeps in memory.
+    /// How many bytes of the source it keeps in memory, with what is on its way to others.
     pub memory: usize,
     /// How many bytes a second it reads of the source, at most.
     pub read_limit: Option<NonZero<u64>>,
     /// The piece length, where it is not left to the size of the tree.
     pub piece_length: Option<u32>,
+}
+
+impl Order {
+    /// Blocks that are usually on their way to receivers: what they take is taken from what is kept of the source, so that
+    /// the length of pieces makes no difference.
+    const ON_THE_WAY: usize = 8;
+
+    /// How many bytes there are for pieces of the source that wait to be sent.
+    pub(super) fn room_for_source(&self, piece_length: u32) -> usize {
+        let block = LONGEST_BLOCK.min(piece_length as usize);
+        self.memory.saturating_sub(Self::ON_THE_WAY * block)
+    }
 }
 
 /// What a staging is for.

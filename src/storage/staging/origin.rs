@@ -4,15 +4,16 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::ahead::Ahead;
 use super::place::with_scratch;
 use super::portions::{name_of, number_of};
 use super::task::{Done, HashError, HashedPiece};
 use super::{Purpose, Staging, Urgency};
 use crate::metainfo::{Layout, PieceHashes, PieceIndex};
+use crate::storage::PieceDigest;
 use crate::storage::depot::{Failure, FailureKind, Offer, OwnWord};
-use crate::storage::source::{Keep, Sharing, Source, Supply};
+use crate::storage::source::{Sharing, Source, Supply};
 use crate::storage::target::{Found, Target, TargetError};
-use crate::storage::{LONGEST_BLOCK, PieceDigest};
 
 /// The share of one origin.
 #[derive(Debug)]
@@ -21,12 +22,7 @@ pub(super) struct Origin {
     /// Portions that are still to be begun, in order.
     queue: VecDeque<usize>,
     /// Pieces of the portions that were begun, still to be hashed.
-    pieces: VecDeque<PieceIndex>,
-    /// How many jobs hash some.
-    at_work: usize,
-    /// How many pieces the next job hashes together: few where reading them takes long, for what a job has begun to read it
-    /// reads to the end, and others wait for the first of it.
-    together: usize,
+    ahead: Ahead,
     /// By portion that was begun: how many of its pieces are not hashed, or not in this rank's own target.
     left: BTreeMap<usize, usize>,
     offered: BTreeSet<usize>,
@@ -34,23 +30,11 @@ pub(super) struct Origin {
     unplaced: BTreeSet<usize>,
     /// What this rank reads that is something else for others, by portion: none of these is put in place.
     others_differ: BTreeMap<usize, BTreeMap<PieceIndex, PieceDigest>>,
-    /// Whether there was no room for what is hashed ahead.
-    is_full: bool,
-    /// Since when that was so for the first time after something was sent.
-    full_since: Option<Instant>,
 }
 
 impl Origin {
     /// Jobs that are given to a worker at once, so that it has the next when it is done.
     const AHEAD: usize = 2;
-    /// Blocks that are usually on their way to receivers: what they take is taken from what is kept of the source, so that
-    /// the length of pieces makes no difference.
-    const ON_THE_WAY: usize = 8;
-    /// A job that took no longer may have more the next time, one that took longer than that less.
-    const BRIEF: Duration = Duration::from_millis(10);
-    const LONG: Duration = Duration::from_millis(40);
-    /// How long to wait for somebody to ask for what was read, before it is let go.
-    const PATIENCE: Duration = Duration::from_millis(300);
 
     pub(super) fn supply(&self) -> &Arc<Supply> {
         &self.supply
@@ -73,19 +57,15 @@ impl Staging {
         let sharing = if ranks.len() > 1 { Sharing::Shared } else { Sharing::Alone };
         let source = Source::new(view.roots.clone(), Arc::clone(&plan.manifest), sharing, order.read_limit);
         let queue: VecDeque<usize> = plan.origins(me, first, ranks).into();
-        let block = LONGEST_BLOCK.min(plan.map.piece_length() as usize);
+        let room = order.room_for_source(plan.map.piece_length());
         self.origin = Some(Origin {
-            supply: Arc::new(Supply::new(source, order.memory.saturating_sub(Origin::ON_THE_WAY * block))),
+            supply: Arc::new(Supply::new(source, room)),
             queue: VecDeque::new(),
-            pieces: VecDeque::new(),
-            at_work: 0,
-            together: 1,
+            ahead: Ahead::new(),
             left: BTreeMap::new(),
             offered: BTreeSet::new(),
             unplaced: BTreeSet::new(),
             others_differ: BTreeMap::new(),
-            is_full: false,
-            full_since: None,
         });
         self.take_on(queue);
     }
@@ -125,33 +105,30 @@ impl Staging {
             return false;
         }
         let is_held_up = awaited.is_some();
-        if origin.is_full {
-            if origin.full_since.is_some_and(|since| since.elapsed() < Origin::PATIENCE) {
-                return false;
-            }
-            // All others have it already, it seems: until somebody asks again there is no need to wait for that once more.
-            origin.supply.let_go_oldest();
-            origin.is_full = false;
+        if !origin.ahead.may_go_on(&origin.supply) {
+            return false;
         }
+        let is_own = |piece| target.as_ref().is_some_and(|target| target.wanted_pieces().contains(piece));
         let most = self.workers.threads() * Origin::AHEAD;
         let mut any = false;
-        while origin.at_work < most {
-            if origin.pieces.is_empty() {
+        while origin.ahead.at_work() < most {
+            if origin.ahead.is_empty() {
                 let Some(portion) = origin.queue.pop_front() else { break };
                 let pieces = plan.portions.get(portion).map(|portion| portion.pieces.clone()).unwrap_or_default();
                 origin.left.insert(portion, pieces.len());
                 if is_held_up {
                     origin.unplaced.insert(portion);
                 }
-                origin.pieces.extend(&pieces);
+                origin.ahead.extend(&pieces);
                 if pieces.is_empty() {
                     self.portion_hashed(portion);
                     return true;
                 }
             }
-            let together = origin.together.min(origin.pieces.len());
-            let pieces = origin.pieces.drain(..together).collect();
-            origin.at_work += 1;
+            let pieces = origin.ahead.next_job(&origin.supply, is_own);
+            if pieces.is_empty() {
+                break;
+            }
             any = true;
             let job =
                 Hash { plan: Arc::clone(&plan), supply: Arc::clone(&origin.supply), target: target.clone(), pieces };
@@ -167,24 +144,16 @@ impl Staging {
 
     pub(super) fn hashed(&mut self, results: Vec<HashedPiece>, took: Duration) {
         if let Some(origin) = &mut self.origin {
-            origin.at_work -= 1;
-            origin.together = match took {
-                brief if brief <= Origin::BRIEF => {
-                    (results.len() * 2).min(origin.supply.together()).max(origin.together)
-                }
-                long if long > Origin::LONG => (origin.together / 2).max(1),
-                _ => origin.together,
-            };
+            origin.ahead.hashed(results.len(), took, &origin.supply);
         }
-        // Those for which there was no room go back to the front, in order.
-        results.into_iter().rev().for_each(|(piece, result)| self.piece_hashed(piece, result));
+        results.into_iter().for_each(|(piece, result)| self.piece_hashed(piece, result));
     }
 
-    fn piece_hashed(&mut self, piece: PieceIndex, result: Result<Option<PieceDigest>, HashError>) {
+    fn piece_hashed(&mut self, piece: PieceIndex, result: Result<PieceDigest, HashError>) {
         let (Some(plan), Some(origin)) = (self.plan.clone(), &mut self.origin) else { return };
         let (portion, _) = plan.portions.place_of(piece);
         match result {
-            Ok(Some(digest)) => {
+            Ok(digest) => {
                 if plan.know(piece, digest).is_err() {
                     origin.others_differ.entry(portion).or_default().insert(piece, digest);
                 }
@@ -193,11 +162,6 @@ impl Staging {
                 if *left == 0 {
                     self.portion_hashed(portion);
                 }
-            }
-            Ok(None) => {
-                origin.pieces.push_front(piece);
-                origin.is_full = true;
-                origin.full_since.get_or_insert_with(Instant::now);
             }
             Err(HashError::Source(error)) => self.source_failed(&error),
             Err(HashError::Target(error)) => self.target_failed(&error),
@@ -273,14 +237,14 @@ impl Staging {
     /// Something was sent: there may be room for what is hashed ahead.
     pub(super) fn room_again(&mut self) {
         if let Some(origin) = &mut self.origin {
-            (origin.is_full, origin.full_since) = (false, None);
+            origin.ahead.room_again();
         }
     }
 
     /// Says that nothing more will be offered, once that is so.
     pub(super) fn offer_no_more_if_done(&mut self) {
         let done = self.origin.as_ref().is_none_or(|origin| {
-            origin.queue.is_empty() && origin.pieces.is_empty() && origin.left.is_empty() && origin.at_work == 0
+            origin.queue.is_empty() && origin.ahead.is_empty() && origin.left.is_empty() && origin.ahead.at_work() == 0
         });
         if self.plan.is_some() && done {
             self.offer_no_more();
@@ -335,21 +299,16 @@ struct Hash {
 
 impl Hash {
     fn run(self, known: bool) -> Vec<HashedPiece> {
-        let wanted =
-            |piece: &PieceIndex| self.target.as_ref().is_some_and(|target| target.wanted_pieces().contains(*piece));
-        // What rests in the own target is sent from there.
-        let (own, others): (Vec<PieceIndex>, Vec<PieceIndex>) = self.pieces.iter().partition(|piece| wanted(piece));
-        let mut results = Vec::with_capacity(self.pieces.len());
-        for (pieces, keep) in [(own, Keep::WhileRoom), (others, Keep::UntilSent)] {
-            match self.supply.hash(&pieces, keep) {
-                Ok(digests) => results.extend(pieces.into_iter().zip(digests).map(|(piece, digest)| {
-                    (piece, digest.map(|digest| self.settle(piece, digest, known)).transpose())
-                })),
-                // It ends the run, whichever of them it was.
-                Err(error) => results.extend(pieces.first().map(|&piece| (piece, Err(HashError::Source(error))))),
+        match self.supply.hash(&self.pieces) {
+            Ok(digests) => {
+                let settle = |(&piece, digest)| (piece, self.settle(piece, digest, known));
+                self.pieces.iter().zip(digests).map(settle).collect()
+            }
+            // It ends the run, whichever of them it was.
+            Err(error) => {
+                self.pieces.first().map(|&piece| (piece, Err(HashError::Source(error)))).into_iter().collect()
             }
         }
-        results
     }
 
     /// Holds a hash against the one that is known, and puts the piece where it is wanted.

@@ -151,7 +151,8 @@ impl Plan {
             .filter(|&(at, entry)| has_bytes(entry) && readers[at].is_empty() && !wanters(at).is_empty())
             .map(|(_, entry)| entry.path.clone())
             .collect();
-        let portions = Portions::of(&manifest, &map, order.memory, wanters, |entry| readers[entry].clone());
+        let room = order.room_for_source(map.piece_length());
+        let portions = Portions::of(&manifest, &map, room, wanters, |entry| readers[entry].clone());
         let digests = (0..map.pieces()).map(|_| OnceLock::new()).collect();
         Ok(Self { manifest: Arc::new(manifest), map, portions, digests, unreadable })
     }

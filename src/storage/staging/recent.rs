@@ -1,9 +1,7 @@
 //! The pieces of small files that came last, in memory: to be read for others, each of their files would have to be opened again.
 
-use std::time::Duration;
-
 use crate::metainfo::{PieceIndex, PieceMap};
-use crate::storage::source::{Keep, Lookup, PieceCache};
+use crate::storage::source::{Lookup, NoRoom, PieceCache};
 
 /// What came last of pieces in which many files have a part. Others that want the same tree ask for it soon.
 #[derive(Debug)]
@@ -25,7 +23,7 @@ impl Recent {
         if map.spans(piece).nth(Self::MANY - 1).is_none() {
             return;
         }
-        if let Lookup::Vacant(mut vacancy) = self.cache.find(piece, Keep::WhileRoom, Duration::ZERO) {
+        if let Lookup::Vacant(mut vacancy) = self.cache.find(piece, NoRoom::Tell) {
             vacancy.room()[..content.len()].copy_from_slice(content);
             drop(vacancy.fill(content.len()));
         }

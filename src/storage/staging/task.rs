@@ -42,8 +42,8 @@ pub(super) enum Done {
     Suspended(Result<(), TargetError>),
 }
 
-/// The hash of a piece of the source; none where there was no room for it in memory.
-pub(super) type HashedPiece = (PieceIndex, Result<Option<PieceDigest>, HashError>);
+/// The hash of a piece of the source.
+pub(super) type HashedPiece = (PieceIndex, Result<PieceDigest, HashError>);
 
 /// A target that was taken.
 #[derive(Debug)]

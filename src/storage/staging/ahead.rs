@@ -1,0 +1,192 @@
+//! What an origin hashes ahead of what it is asked for: in order, several pieces at once, as far as there is room for them.
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use crate::metainfo::PieceIndex;
+use crate::storage::source::Supply;
+
+/// The pieces that are still to be hashed, and how many of them the next job is given.
+#[derive(Debug)]
+pub(super) struct Ahead {
+    pieces: VecDeque<PieceIndex>,
+    /// How many jobs hash some.
+    at_work: usize,
+    /// How many pieces the next job hashes together: few where reading them takes long, for what a job has begun to read it
+    /// reads to the end, and others wait for the first of it.
+    together: usize,
+    /// Whether there was too little room for the next job.
+    is_full: bool,
+    /// Since when that was so for the first time after something was sent.
+    full_since: Option<Instant>,
+}
+
+impl Ahead {
+    /// A job that took no longer may have more the next time, one that took longer than that less.
+    const BRIEF: Duration = Duration::from_millis(10);
+    const LONG: Duration = Duration::from_millis(40);
+    /// How long to wait for somebody to ask for what was read, before it is let go.
+    const PATIENCE: Duration = Duration::from_millis(300);
+
+    pub(super) fn new() -> Self {
+        Self { pieces: VecDeque::new(), at_work: 0, together: 1, is_full: false, full_since: None }
+    }
+
+    /// Takes on more pieces.
+    pub(super) fn extend(&mut self, pieces: &[PieceIndex]) {
+        self.pieces.extend(pieces);
+    }
+
+    /// How many jobs are at work.
+    pub(super) fn at_work(&self) -> usize {
+        self.at_work
+    }
+
+    /// Whether no piece is left to be given to a job.
+    pub(super) fn is_empty(&self) -> bool {
+        self.pieces.is_empty()
+    }
+
+    /// Whether it makes sense to look for the next job, now.
+    pub(super) fn may_go_on(&mut self, supply: &Supply) -> bool {
+        if self.is_full {
+            if !self.is_patience_over() {
+                return false;
+            }
+            // All others have it already, it seems: until somebody asks again there is no need to wait for that once more.
+            supply.let_go_oldest();
+            self.is_full = false;
+        }
+        true
+    }
+
+    /// The pieces of the next job; none where there is too little room. They are taken in order, lest a portion wait for
+    /// room that later ones have. What rests in the own target is sent from there, and needs none until then.
+    pub(super) fn next_job(&mut self, supply: &Supply, is_own: impl Fn(PieceIndex) -> bool) -> Vec<PieceIndex> {
+        let most = self.together.min(self.pieces.len());
+        let has_room = |piece: &&PieceIndex| is_own(**piece) || supply.reserve(**piece);
+        let count = self.pieces.iter().take(most).take_while(has_room).count();
+        // A few alone would cost as much as many; what room they have stays theirs.
+        if count == 0 || count < most / 2 && !self.is_patience_over() {
+            self.is_full = true;
+            self.full_since.get_or_insert_with(Instant::now);
+            return Vec::new();
+        }
+        self.at_work += 1;
+        self.pieces.drain(..count).collect()
+    }
+
+    /// A job has hashed so many pieces, in this time.
+    pub(super) fn hashed(&mut self, count: usize, took: Duration, supply: &Supply) {
+        self.at_work -= 1;
+        self.together = match took {
+            brief if brief <= Self::BRIEF => (count * 2).min(supply.together()).max(self.together),
+            long if long > Self::LONG => (self.together / 2).max(1),
+            _ => self.together,
+        };
+    }
+
+    /// Something was sent: there may be room.
+    pub(super) fn room_again(&mut self) {
+        (self.is_full, self.full_since) = (false, None);
+    }
+
+    fn is_patience_over(&self) -> bool {
+        self.full_since.is_some_and(|since| since.elapsed() >= Self::PATIENCE)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::metainfo::{Entry, Manifest, Node, TreePath};
+    use crate::storage::source::{Roots, Sharing, Source};
+
+    const LONG_AGO: Duration = Duration::from_secs(10);
+
+    /// A source of forty pieces, with room for sixteen: twelve may wait to be sent, four are hashed together.
+    fn supply(folder: &std::path::Path) -> Supply {
+        fs::write(folder.join("file"), [7; 400]).unwrap();
+        let path = TreePath::new(["file"]).unwrap();
+        let entry = Entry { path, node: Node::File { length: 400 }, mode: None, modified: None };
+        let manifest = Manifest { piece_length: 10, entries: vec![entry] };
+        let source = Source::new(Roots::in_folder(folder, &manifest), Arc::new(manifest), Sharing::Alone, None);
+        Supply::new(source, 160)
+    }
+
+    fn pieces(numbers: impl IntoIterator<Item = u32>) -> Vec<PieceIndex> {
+        numbers.into_iter().map(PieceIndex).collect()
+    }
+
+    fn send(ahead: &mut Ahead, supply: &Supply, numbers: impl IntoIterator<Item = u32>) {
+        pieces(numbers).into_iter().for_each(|piece| supply.sent(piece));
+        ahead.room_again();
+    }
+
+    /// Gives and ends jobs until there is no room, and tells what they hashed.
+    fn work(ahead: &mut Ahead, supply: &Supply) -> Vec<Vec<PieceIndex>> {
+        let mut jobs = Vec::new();
+        while !ahead.is_empty() && ahead.may_go_on(supply) {
+            let job = ahead.next_job(supply, |_| false);
+            if job.is_empty() {
+                continue;
+            }
+            supply.hash(&job).unwrap();
+            ahead.hashed(job.len(), Duration::ZERO, supply);
+            jobs.push(job);
+        }
+        jobs
+    }
+
+    #[test]
+    fn jobs_grow_while_they_are_brief_and_shrink_when_they_are_long() {
+        let folder = tempfile::tempdir().unwrap();
+        let (supply, mut ahead) = (supply(folder.path()), Ahead::new());
+        let most = supply.together();
+        ahead.extend(&pieces(0..40));
+        let mut next = |took| {
+            let job = ahead.next_job(&supply, |_| true).len();
+            ahead.hashed(job, took, &supply);
+            job
+        };
+        assert_eq!([Ahead::BRIEF; 4].map(&mut next), [1, 2.min(most), most, most]);
+        assert_eq!(
+            [Ahead::LONG, LONG_AGO, LONG_AGO, LONG_AGO].map(next),
+            [most, most, (most / 2).max(1), (most / 4).max(1)]
+        );
+    }
+
+    #[test]
+    fn pieces_have_room_in_their_order_whichever_job_ends_first() {
+        let folder = tempfile::tempdir().unwrap();
+        let (supply, mut ahead) = (supply(folder.path()), Ahead::new());
+        ahead.extend(&pieces(0..40));
+        let first = ahead.next_job(&supply, |_| false);
+        let second = ahead.next_job(&supply, |_| false);
+        supply.hash(&second).unwrap();
+        ahead.hashed(second.len(), Duration::ZERO, &supply);
+        let others = work(&mut ahead, &supply).concat();
+        assert_eq!([first, second, others].concat(), pieces(0..12), "nothing is left out");
+    }
+
+    #[test]
+    fn when_there_is_little_room_it_waits_for_more_but_not_for_ever() {
+        let folder = tempfile::tempdir().unwrap();
+        let (supply, mut ahead) = (supply(folder.path()), Ahead::new());
+        ahead.together = 8;
+        ahead.extend(&pieces(0..40));
+        assert_eq!(work(&mut ahead, &supply).concat(), pieces(0..12));
+        send(&mut ahead, &supply, [0]);
+        assert_eq!(work(&mut ahead, &supply), Vec::<Vec<_>>::new(), "one alone");
+        assert!(!ahead.may_go_on(&supply));
+        send(&mut ahead, &supply, 1..4);
+        assert_eq!(work(&mut ahead, &supply), [pieces(12..16)]);
+
+        ahead.full_since = Instant::now().checked_sub(LONG_AGO);
+        let (given, without_waiting) = (work(&mut ahead, &supply).concat(), pieces(16..40));
+        assert_eq!(given, without_waiting, "nobody asks for the others");
+    }
+}
