@@ -174,6 +174,9 @@ pub trait Depot {
     /// makes it fit.
     fn read(&mut self, block: Block, buffer: Vec<u8>);
 
+    /// Whether any piece is on its way out, or about to be. A depot that prepares nothing for those to come has nothing to do.
+    fn sends(&mut self, _any: bool) {}
+
     /// Takes a block that came, which the buffer begins with; answered by [`Word::Taken`], and after the last of the
     /// passage by [`Word::Arrived`]. Blocks of a passage come in order and without gaps.
     fn write(&mut self, block: Block, buffer: Vec<u8>);

@@ -19,7 +19,9 @@ impl Driver<'_> {
     pub(super) fn move_blocks(&mut self) -> Result<bool, NetError> {
         let mut any = false;
         loop {
-            if !self.sending.is_idle() {
+            let sends = !self.sending.is_idle();
+            self.depot.sends(sends);
+            if sends {
                 self.read_on();
             }
             let Some(word) = self.depot.next() else {

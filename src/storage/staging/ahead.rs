@@ -17,8 +17,10 @@ pub(super) struct Ahead {
     together: usize,
     /// Whether there was too little room for the next job.
     is_full: bool,
-    /// Since when that was so for the first time after something was sent.
+    /// Since when that was so for the first time after something was read to be sent, or had left.
     full_since: Option<Instant>,
+    /// Whether any piece is on its way out.
+    sends: bool,
 }
 
 impl Ahead {
@@ -27,9 +29,11 @@ impl Ahead {
     const LONG: Duration = Duration::from_millis(40);
     /// How long to wait for somebody to ask for what was read, before it is let go.
     const PATIENCE: Duration = Duration::from_millis(300);
+    /// The same while something is on its way out: over a slow line that takes long, and who gets it asks for more.
+    const LONG_PATIENCE: Duration = Duration::from_secs(20);
 
     pub(super) fn new() -> Self {
-        Self { pieces: VecDeque::new(), at_work: 0, together: 1, is_full: false, full_since: None }
+        Self { pieces: VecDeque::new(), at_work: 0, together: 1, is_full: false, full_since: None, sends: false }
     }
 
     /// Takes on more pieces.
@@ -91,8 +95,16 @@ impl Ahead {
         (self.is_full, self.full_since) = (false, None);
     }
 
+    /// Whether any piece is on its way out: what has left gives time anew.
+    pub(super) fn note_sending(&mut self, any: bool) {
+        if std::mem::replace(&mut self.sends, any) && !any {
+            self.full_since = self.full_since.map(|_| Instant::now());
+        }
+    }
+
     fn is_patience_over(&self) -> bool {
-        self.full_since.is_some_and(|since| since.elapsed() >= Self::PATIENCE)
+        let patience = if self.sends { Self::LONG_PATIENCE } else { Self::PATIENCE };
+        self.full_since.is_some_and(|since| since.elapsed() >= patience)
     }
 }
 
@@ -185,6 +197,11 @@ mod tests {
         send(&mut ahead, &supply, 1..4);
         assert_eq!(work(&mut ahead, &supply), [pieces(12..16)]);
 
+        ahead.full_since = Instant::now().checked_sub(LONG_AGO);
+        ahead.note_sending(true);
+        assert!(!ahead.may_go_on(&supply), "somebody is being sent something");
+        ahead.note_sending(false);
+        assert!(!ahead.may_go_on(&supply), "and may ask for more");
         ahead.full_since = Instant::now().checked_sub(LONG_AGO);
         let (given, without_waiting) = (work(&mut ahead, &supply).concat(), pieces(16..40));
         assert_eq!(given, without_waiting, "nobody asks for the others");

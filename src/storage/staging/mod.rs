@@ -199,6 +199,12 @@ impl Depot for Staging {
         }
     }
 
+    fn sends(&mut self, any: bool) {
+        if let Some(origin) = &mut self.origin {
+            origin.note_sending(any);
+        }
+    }
+
     fn write(&mut self, block: Block, buffer: Vec<u8>) {
         match self.part(block.torrent) {
             Some(Part::Sheet(sheet)) => {

@@ -40,6 +40,11 @@ impl Origin {
         &self.supply
     }
 
+    /// Whether any piece is on its way out.
+    pub(super) fn note_sending(&mut self, any: bool) {
+        self.ahead.note_sending(any);
+    }
+
     /// The portions of which this rank's own target does not have all yet.
     pub(super) fn unfilled(&self) -> BTreeSet<usize> {
         let begun = self.left.keys().chain(&self.queue).chain(&self.unplaced);
