@@ -44,6 +44,18 @@ fn row_14_each_piece_counts_once_however_often_it_comes() {
 }
 
 #[test]
+fn a_slow_line_is_not_taken_for_a_silent_peer_however_much_is_asked_for_at_once() {
+    // What is asked for first takes seconds to come: so long is the queue.
+    let mut scenario = Scenario::one_file(1, 1, 1, 200);
+    (scenario.policy.window_pieces, scenario.policy.window_bytes) = (64, 1 << 20);
+    scenario.hardware.up = Some(1_000);
+    let (report, notes) = noted(&scenario);
+    assert!(all_is_delivered(&report));
+    assert_eq!(notes.count(|_, told| matches!(told, Observed::TimedOut { .. })), 0);
+    assert_eq!(notes.count(|_, told| matches!(told, Observed::Served { .. })), 200);
+}
+
+#[test]
 fn row_15_a_wrong_byte_is_always_found_and_the_piece_fetched_again() {
     let mut found = 0;
     for seed in 0..40 {

@@ -123,7 +123,7 @@ impl Download {
         shared: &mut Shared,
         out: &mut Outbox,
     ) {
-        let Some(flight) = self.flights.take(from, slot) else {
+        let Some(flight) = self.answered(now, from, slot, shared) else {
             self.note_late(now, from, slot, shared);
             out.tell(Observed::Wasted { from });
             return;
@@ -145,6 +145,13 @@ impl Download {
             }
         }
         self.fill(now, shared, out);
+    }
+
+    /// Takes out the request that a peer has answered, if it is still in flight.
+    fn answered(&mut self, now: Time, from: Rank, slot: Slot, shared: &Shared) -> Option<Flight> {
+        let least = self.least_patience(shared);
+        let patience = shared.peers.find(from).map_or(least, |peer| peer.pace.patience(least));
+        self.flights.answered(from, slot, now, patience)
     }
 
     /// Something came for no request in flight: perhaps for one that had been given up.
@@ -242,7 +249,7 @@ impl Download {
         shared: &mut Shared,
         out: &mut Outbox,
     ) {
-        let Some(flight) = self.flights.take(from, slot) else {
+        let Some(flight) = self.answered(now, from, slot, shared) else {
             return self.note_late(now, from, slot, shared);
         };
         let Flight { torrent: id, piece, .. } = flight;

@@ -1,6 +1,7 @@
 //! The requests that are in flight.
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
 use crate::metainfo::{PieceIndex, TorrentId};
 use crate::protocol::{Rank, Slot, Time};
@@ -76,6 +77,19 @@ impl Flights {
         Some(self.flights.remove(at))
     }
 
+    /// Takes out the request that was answered. Who serves is not silent, so what it was asked for besides has until
+    /// `patience` from here. But a peer serves what it holds in the order in which it was asked: what was overtaken was lost,
+    /// and gets no more time.
+    pub(super) fn answered(&mut self, to: Rank, slot: Slot, now: Time, patience: Duration) -> Option<Flight> {
+        let at = self.flights.iter().position(|flight| flight.to == to && flight.slot == slot)?;
+        for (place, flight) in self.flights.iter_mut().enumerate().filter(|(_, flight)| flight.to == to) {
+            if flight.source == Source::Taker || place > at {
+                flight.deadline = flight.deadline.max(now + patience);
+            }
+        }
+        Some(self.flights.remove(at))
+    }
+
     /// Takes out all that `which` names.
     pub(super) fn take_all(&mut self, which: impl Fn(&Flight) -> bool) -> Vec<Flight> {
         self.flights.extract_if(.., |flight| which(flight)).collect()
@@ -99,5 +113,36 @@ impl Flights {
     /// When the first deadline is.
     pub(super) fn next_deadline(&self) -> Option<Time> {
         self.flights.iter().map(|flight| flight.deadline).min()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PATIENCE: Duration = Duration::from_secs(1);
+
+    fn flight(to: u32, index: u16, source: Source) -> Flight {
+        let (piece, slot) = (PieceIndex(index.into()), Slot::new(index, 0));
+        let (sent, deadline) = (Time(0), Time(0) + PATIENCE);
+        Flight { to: Rank(to), slot, torrent: TorrentId(0), piece, source, sent, deadline, substitute: false }
+    }
+
+    #[test]
+    fn an_answer_gives_time_to_what_is_behind_it_in_the_peers_queue_and_to_what_that_peer_is_to_take() {
+        let mut flights = Flights::default();
+        let asked =
+            [(1, Source::Taker), (1, Source::Holder), (2, Source::Holder), (1, Source::Holder), (1, Source::Holder)];
+        for (index, (to, source)) in (0..).zip(asked) {
+            flights.add(flight(to, index, source));
+        }
+        let now = Time(0) + PATIENCE / 2;
+        assert!(flights.answered(Rank(1), Slot::new(3, 0), now, PATIENCE).is_some());
+        assert!(flights.answered(Rank(1), Slot::new(3, 0), now, PATIENCE).is_none(), "it is not in flight any more");
+        let given_up = |flights: &mut Flights, now| -> Vec<u16> {
+            flights.expire(now).iter().map(|flight| flight.slot.index()).collect()
+        };
+        assert_eq!(given_up(&mut flights, Time(0) + PATIENCE), [1, 2], "overtaken, or asked of another");
+        assert_eq!(given_up(&mut flights, now + PATIENCE), [0, 4]);
     }
 }

@@ -17,6 +17,9 @@ const NEWS: usize = 512;
 const LAGGING: u32 = 4;
 /// Younger than this no request lags.
 const NEVER_LAGGING: Duration = Duration::from_millis(20);
+/// So many bytes a second come over a slow line, and so long a piece is waited for at most because of that.
+const SLOW_LINE: u32 = 128 << 10;
+const LONGEST_ON_SLOW_LINE: Duration = Duration::from_secs(8);
 /// One who takes a piece has to get it first: it is tardy after so many times what would be lagging, at the least.
 const TARDY: u32 = 4;
 
@@ -103,6 +106,12 @@ impl Download {
             Preference::LeastLoaded => lagging,
             Preference::Takers => (shared.peers.usual_taking().unwrap_or_default() * LAGGING).max(lagging * TARDY),
         }
+    }
+
+    /// How long a request is waited for at the least: also as long as one piece takes on a slow line.
+    pub(super) fn least_patience(&self, shared: &Shared) -> Duration {
+        let on_slow_line = Duration::from_secs(1) * self.longest_piece / SLOW_LINE;
+        shared.config.patience.request + on_slow_line.min(LONGEST_ON_SLOW_LINE)
     }
 
     /// Whether something is lacked and nothing is to be expected from what is in flight.
@@ -211,11 +220,11 @@ impl Download {
         shared: &mut Shared,
         out: &mut Outbox,
     ) {
+        let patience = self.least_patience(shared);
         let torrent = self.torrents.get_mut(&id).expect("only torrents that are downloaded are picked from");
         torrent.picker.take(piece);
         let other = torrent.holders(piece).any(|rank| rank != to);
         let manner = if other && !torrent.insists_on(piece) { Manner::Willing } else { Manner::Insistent };
-        let patience = shared.config.patience.request;
         let journal = shared.holdings.journal_len();
         let peer = shared.peers.get(to);
         let slot = peer.slot(|index| self.flights.uses(to, index)).expect("the window is within a peer's slots");

@@ -133,6 +133,25 @@ fn a_request_for_a_piece_that_it_takes_waits_for_the_piece() {
 }
 
 #[test]
+fn a_long_piece_is_waited_for_as_long_as_it_takes_on_a_slow_line() {
+    for (piece_length, least) in [(1, 1), (256 << 10, 3), (1 << 20, 9), (16 << 20, 9)] {
+        let mut stage = Stage::started();
+        stage.answer(1, Answer::Start { torrents: vec![], cards: vec![] });
+        let Described::Known { torrent, hashes, takers, .. } = known(FILE, &["a", "b"], &[2]) else { unreachable!() };
+        let layout = Layout { pieces: 2, piece_length };
+        let files = vec![Described::Known { torrent, layout, hashes, takers }];
+        stage.answer(2, Answer::Joined { files, swarm: seeded(&[FILE]) });
+        let asked = stage.now;
+        stage.out.drain().for_each(drop);
+        let gives_up = |decision: Decision| matches!(decision, Decision::Tell(Observed::TimedOut { .. }));
+        while !stage.out.drain().any(gives_up) {
+            stage.wait(1);
+        }
+        assert_eq!(stage.now.since(asked).as_secs(), least, "pieces of {piece_length} bytes");
+    }
+}
+
+#[test]
 fn one_that_is_cut_short_does_not_say_that_it_is_complete() {
     for mut stage in [Stage::started(), Stage::trading()] {
         stage.message(TRACKER_RANK, Body::Stop { outcome: Outcome::Interrupted, ending: Ending::GivenUp });
