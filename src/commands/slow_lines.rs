@@ -6,8 +6,8 @@ use crate::cli::Lines;
 
 /// Slower than this, ranks that trade segments may take each other for lost.
 pub(super) const SLOWEST_FOR_SEGMENTS: u64 = 4_000;
-/// The same for real files, of which a message carries up to 1 MiB.
-pub(super) const SLOWEST_FOR_FILES: u64 = 4_000_000;
+/// The same for real files, of which a message carries up to 1 MiB: over 1 MB/s pieces of 1 MiB are often sent again.
+pub(super) const SLOWEST_FOR_FILES: u64 = 1_000_000;
 const LONGEST_LATENCY: Duration = Duration::from_millis(300);
 
 /// What is wrong where an option is for a rank that is not there, by the highest rank that each option names.
