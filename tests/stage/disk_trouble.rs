@@ -6,7 +6,7 @@ use std::process::Command;
 use super::compared::{assert_alike, assert_only};
 use super::interrupted::until_written;
 use super::mounted::Mounted;
-use super::program::{assert_refused, stage, stage_by_shell};
+use super::program::{assert_refused, run_alone, stage, stage_by_shell};
 use super::trees::{noise, plain};
 
 #[test]
@@ -84,6 +84,32 @@ fn a_disk_that_somebody_fills_in_the_middle_stops_nobody_else_and_once_there_is_
     for rank in 1..3 {
         assert_alike(&at("data"), &at(&format!("out/{rank}/data")));
         assert_only(&at(&format!("out/{rank}")), &["data"]);
+    }
+}
+
+#[test]
+fn the_rank_that_reads_the_source_goes_on_for_the_others_when_its_own_disk_is_full() {
+    // RELIABILITY row 28, where it hurts most.
+    for more in ["data --piece-length 16K", "data.torrent --from ."] {
+        let folder = plain(&[10_000; 300]);
+        let at = |path: &str| folder.path().join(path);
+        assert_eq!(run_alone(folder.path(), "torrent create data --piece-length 16K").code, 0);
+        let Some(_small) = Mounted::at(&at("out/0"), "8M") else { return };
+        let line = format!("{more} --to out/{{rank}} --from-ranks 0");
+        let job = stage(3, folder.path(), &format!("{line} --limit-read 1M")).start();
+        until_written(&at("out/0/.data.tema3/tree/data"), 100);
+        let filled = Command::new("dd").args(["if=/dev/zero", "bs=64k", "of=filler"]).current_dir(at("out/0")).output();
+        assert!(String::from_utf8_lossy(&filled.unwrap().stderr).contains("No space left"));
+        let ended = job.end();
+        assert_refused(&ended, 6, &["error: rank 0 on", "out/0/.data.tema3/tree/data/file", "No space left"]);
+        assert!(!at("out/0/data").exists());
+        let is_right =
+            |rank: u32| run_alone(folder.path(), &format!("torrent verify data.torrent out/{rank}")).code == 0;
+        assert_eq!([0, 1, 2].map(is_right), [false, true, true]);
+        fs::remove_file(at("out/0/filler")).unwrap();
+        stage(3, folder.path(), &line).well();
+        assert!(is_right(0));
+        assert_only(&at("out/0"), &["data"]);
     }
 }
 

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use super::ahead::Ahead;
 use super::place::with_scratch;
 use super::portions::{name_of, number_of};
-use super::task::{Done, HashError, HashedPiece};
+use super::task::{Done, HashError, HashedPiece, Placed};
 use super::{Purpose, Staging, Urgency};
 use crate::metainfo::{Layout, PieceHashes, PieceIndex};
 use crate::storage::PieceDigest;
@@ -102,8 +102,8 @@ impl Staging {
     /// Gives the workers more to hash, as far as there is any and room for it; tells whether it did.
     pub(super) fn hash_on(&mut self) -> bool {
         let (Some(plan), Some(origin)) = (self.plan.clone(), &mut self.origin) else { return false };
-        let target = self.place.as_ref().and_then(|place| place.target().cloned());
-        let awaited = self.place.as_ref().filter(|_| target.is_none());
+        let target = self.place.as_ref().and_then(|place| place.sound_target().cloned());
+        let awaited = self.place.as_ref().filter(|place| place.target().is_none());
         // What a .torrent lists is offered without being read.
         if awaited.is_some_and(|place| !place.is_held_up() || self.order.known.is_some()) || self.failed || self.settled
         {
@@ -151,14 +151,22 @@ impl Staging {
         if let Some(origin) = &mut self.origin {
             origin.ahead.hashed(results.len(), took, &origin.supply);
         }
-        results.into_iter().for_each(|(piece, result)| self.piece_hashed(piece, result));
+        results.into_iter().for_each(|hashed| self.piece_hashed(hashed));
     }
 
-    fn piece_hashed(&mut self, piece: PieceIndex, result: Result<PieceDigest, HashError>) {
-        let (Some(plan), Some(origin)) = (self.plan.clone(), &mut self.origin) else { return };
+    fn piece_hashed(&mut self, (piece, result): HashedPiece) {
+        let Some(plan) = self.plan.clone() else { return };
         let (portion, _) = plan.portions.place_of(piece);
         match result {
-            Ok(digest) => {
+            Ok((digest, placed)) => {
+                // Whatever becomes of it here, others are to have it.
+                if let Err(error) = &placed {
+                    self.target_failed(error);
+                }
+                let Some(origin) = &mut self.origin else { return };
+                if matches!(placed, Ok(Placed::Coming)) {
+                    origin.unplaced.insert(portion);
+                }
                 if plan.know(piece, digest).is_err() {
                     origin.others_differ.entry(portion).or_default().insert(piece, digest);
                 }
@@ -169,7 +177,6 @@ impl Staging {
                 }
             }
             Err(HashError::Source(error)) => self.source_failed(&error),
-            Err(HashError::Target(error)) => self.target_failed(&error),
             Err(HashError::Differs) => {
                 let (rank, host) = (self.order.rank, &self.order.host);
                 let (paths, piece) = (plan.paths(piece), piece.ordinal());
@@ -197,7 +204,7 @@ impl Staging {
             origin.left.remove(&portion);
         }
         self.offer(portion);
-        if self.place.as_ref().is_some_and(|place| place.target().is_some()) {
+        if self.place.as_ref().is_some_and(|place| place.sound_target().is_some()) {
             self.fill_late_place();
         }
         self.close_what_is_done();
@@ -317,7 +324,12 @@ impl Hash {
     }
 
     /// Holds a hash against the one that is known, and puts the piece where it is wanted.
-    fn settle(&self, piece: PieceIndex, digest: PieceDigest, known: bool) -> Result<PieceDigest, HashError> {
+    fn settle(
+        &self,
+        piece: PieceIndex,
+        digest: PieceDigest,
+        known: bool,
+    ) -> Result<(PieceDigest, Result<Placed, TargetError>), HashError> {
         let told = self.plan.digests[piece.as_usize()].get();
         if known && told != Some(&digest) {
             return Err(HashError::Differs);
@@ -325,10 +337,11 @@ impl Hash {
         // What others have otherwise is not put in place: the run is about to end.
         let is_agreed = told.is_none_or(|told| *told == digest);
         let wanted = |target: &&Arc<Target>| target.wanted_pieces().contains(piece);
-        if let Some(target) = self.target.as_ref().filter(wanted).filter(|_| is_agreed) {
-            put(&self.supply, target, piece, &digest, self.plan.map.content_length(piece))?;
-        }
-        Ok(digest)
+        let placed = match self.target.as_ref().filter(wanted).filter(|_| is_agreed) {
+            Some(target) => put(&self.supply, target, piece, &digest, self.plan.map.content_length(piece))?,
+            None => Ok(Placed::Settled),
+        };
+        Ok((digest, placed))
     }
 }
 
@@ -339,19 +352,18 @@ fn put(
     piece: PieceIndex,
     digest: &PieceDigest,
     length: u32,
-) -> Result<(), HashError> {
+) -> Result<Result<Placed, TargetError>, HashError> {
     with_scratch(|scratch| {
-        let found = target.examine(piece, digest, scratch).map_err(HashError::Target)?;
-        if found != Found::Nothing {
-            return Ok(());
+        match target.examine(piece, digest, scratch) {
+            Ok(Found::Nothing) => {}
+            found => return Ok(found.map(|_| Placed::Settled)),
         }
         scratch.resize(scratch.len().max(length as usize), 0);
         let content = &mut scratch[..length as usize];
         supply.read_block(piece, 0, content).map_err(HashError::Source)?;
-        match target.write_piece(piece, content) {
-            // It comes from another rank right now, and is as good.
-            Ok(()) | Err(TargetError::BeingWritten(_)) => Ok(()),
-            Err(error) => Err(HashError::Target(error)),
-        }
+        Ok(match target.write_piece(piece, content) {
+            Err(TargetError::BeingWritten(_)) => Ok(Placed::Coming),
+            written => written.map(|()| Placed::Settled),
+        })
     })
 }

@@ -98,6 +98,11 @@ impl Place {
         !std::mem::replace(&mut self.is_broken, true)
     }
 
+    /// The target, as long as anything can be kept there.
+    pub(super) fn sound_target(&self) -> Option<&Arc<Target>> {
+        self.target().filter(|_| !self.is_broken)
+    }
+
     /// Whether a portion is wanted and cannot be kept any more.
     pub(super) fn cannot_keep(&self, portion: usize) -> bool {
         self.is_broken && self.open.contains(&portion)

@@ -42,8 +42,17 @@ pub(super) enum Done {
     Suspended(Result<(), TargetError>),
 }
 
-/// The hash of a piece of the source.
-pub(super) type HashedPiece = (PieceIndex, Result<PieceDigest, HashError>);
+/// A piece of the source, its hash, and what became of it in this rank's own target.
+pub(super) type HashedPiece = (PieceIndex, Result<(PieceDigest, Result<Placed, TargetError>), HashError>);
+
+/// What became of a piece of the source in this rank's own target.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Placed {
+    /// It is there, or not wanted there.
+    Settled,
+    /// It comes from another rank right now; whether all of it comes is not known.
+    Coming,
+}
 
 /// A target that was taken.
 #[derive(Debug)]
@@ -59,8 +68,6 @@ pub(super) struct Opened {
 pub(super) enum HashError {
     /// It cannot be read, or changed.
     Source(SourceError),
-    /// It cannot be put into this rank's own target.
-    Target(TargetError),
     /// It is not what its `.torrent` says.
     Differs,
 }
