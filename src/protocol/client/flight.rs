@@ -15,6 +15,8 @@ pub(super) struct Flight {
     pub(super) piece: PieceIndex,
     pub(super) source: Source,
     pub(super) sent: Time,
+    /// Since when it is waited for in silence: since it was sent, or since the answer that gave it more time.
+    pub(super) since: Time,
     pub(super) deadline: Time,
     /// It was made in place of one that lagged, and is waited for to its deadline: between two that are both silent, a
     /// client would turn to and fro for ever and find neither of them silent.
@@ -84,6 +86,7 @@ impl Flights {
         let at = self.flights.iter().position(|flight| flight.to == to && flight.slot == slot)?;
         for (place, flight) in self.flights.iter_mut().enumerate().filter(|(_, flight)| flight.to == to) {
             if flight.source == Source::Taker || place > at {
+                flight.since = now;
                 flight.deadline = flight.deadline.max(now + patience);
             }
         }
@@ -125,7 +128,17 @@ mod tests {
     fn flight(to: u32, index: u16, source: Source) -> Flight {
         let (piece, slot) = (PieceIndex(index.into()), Slot::new(index, 0));
         let (sent, deadline) = (Time(0), Time(0) + PATIENCE);
-        Flight { to: Rank(to), slot, torrent: TorrentId(0), piece, source, sent, deadline, substitute: false }
+        Flight {
+            to: Rank(to),
+            slot,
+            torrent: TorrentId(0),
+            piece,
+            source,
+            sent,
+            since: sent,
+            deadline,
+            substitute: false,
+        }
     }
 
     #[test]

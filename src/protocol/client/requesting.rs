@@ -233,7 +233,17 @@ impl Download {
         peer.asked();
         let news = shared.holdings.news(told.max(journal.saturating_sub(NEWS))..journal, to);
         let source = if torrent.is_held_by(to, piece) { Source::Holder } else { Source::Taker };
-        self.flights.add(Flight { to, slot, torrent: id, piece, source, sent: now, deadline, substitute: false });
+        self.flights.add(Flight {
+            to,
+            slot,
+            torrent: id,
+            piece,
+            source,
+            sent: now,
+            since: now,
+            deadline,
+            substitute: false,
+        });
         out.push(Decision::Expect { from: to, slot, torrent: id, piece });
         shared.send(to, Body::Request { slot, torrent: id, piece, manner, news }, out);
         out.tell(Observed::Requested { torrent: id, piece, to });
@@ -309,21 +319,21 @@ impl Download {
         ends.filter(|&time| time > now).min()
     }
 
-    /// Gives up the requests whose deadline has come. A peer that said something since it was asked lost a message; one
+    /// Gives up the requests whose deadline has come. A peer that said something while it was waited for lost a message; one
     /// that did not is suspected, and loses all its requests.
     pub(super) fn expire(&mut self, now: Time, shared: &mut Shared, out: &mut Outbox) {
         let due = self.flights.expire(now);
         for flight in due {
-            let Flight { to: from, torrent, piece, sent, .. } = flight;
+            let Flight { to: from, torrent, piece, sent, since, .. } = flight;
             out.tell(Observed::TimedOut { torrent, piece, from });
-            let patience = flight.deadline.since(sent);
+            let patience = flight.deadline.since(since);
             let peer = shared.peers.get(from);
             peer.uncount(1);
             peer.pace.missed();
             if flight.source == Source::Taker {
                 self.distrust(from, torrent);
                 shared.send(from, Body::Cancel { slot: flight.slot }, out);
-            } else if peer.heard().is_some_and(|heard| heard > sent) {
+            } else if peer.heard().is_some_and(|heard| heard > since) {
                 peer.failed(now, sent);
             } else {
                 if peer.suspect(now, sent, patience) {
