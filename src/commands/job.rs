@@ -55,7 +55,9 @@ pub(super) fn leave_together(exit: Exit, status: Option<&Path>) -> Exit {
 pub(super) fn warn_of_slow(lines: &Lines, slowest: u64, world: &World) {
     if world.rank() == TRACKER && slow_lines::are_too_slow(lines, slowest) {
         let rate = slowest / 1000;
-        log::warn!("lines under {rate} KB/s or over 300 ms are so slow that ranks may take each other for lost");
+        log::warn!(
+            "lines under {rate} KB/s or over 300 ms are so slow that pieces may come twice and ranks take each other for lost"
+        );
     }
 }
 

@@ -6,7 +6,7 @@ use crate::cli::Lines;
 
 /// Slower than this, ranks that trade segments may take each other for lost.
 pub(super) const SLOWEST_FOR_SEGMENTS: u64 = 4_000;
-/// The same for real files, of which a message carries up to 1 MiB: over 1 MB/s pieces of 1 MiB are often sent again.
+/// The same for real files: over a line of just so many bytes a second pieces of 1 MiB often come twice.
 pub(super) const SLOWEST_FOR_FILES: u64 = 1_000_000;
 const LONGEST_LATENCY: Duration = Duration::from_millis(300);
 

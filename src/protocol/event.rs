@@ -123,6 +123,8 @@ pub enum Arrival {
     Corrupt,
     /// It has another length.
     Short,
+    /// It matches its hash and is not kept, for another copy of it is on its way into the same place.
+    Redundant,
     /// Nobody was waiting for it.
     Unexpected,
 }

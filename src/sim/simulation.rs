@@ -291,6 +291,7 @@ impl<'a, N: Node, S: Storage> Simulation<'a, N, S> {
             Ok(Written::Verified) => Arrival::Verified,
             Ok(Written::Corrupt) => Arrival::Corrupt,
             Ok(Written::Short) => Arrival::Short,
+            Ok(Written::Redundant) => Arrival::Redundant,
             Err(_) => return Event::WriteFailed { torrent },
         };
         if arrival == Arrival::Verified

@@ -126,7 +126,7 @@ impl<S: Storage> Depot for Immediate<S> {
         let copied = read.and_then(|()| self.storage.write(torrent, piece, &self.whole));
         self.words.push_back(Word::Own(match copied {
             Ok(Written::Verified) => OwnWord::Held { torrent, piece },
-            Ok(Written::Corrupt | Written::Short) | Err(_) => OwnWord::Lacking { torrent, piece },
+            Ok(Written::Corrupt | Written::Short | Written::Redundant) | Err(_) => OwnWord::Lacking { torrent, piece },
         }));
     }
 

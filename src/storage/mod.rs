@@ -35,6 +35,8 @@ pub enum Written {
     Corrupt,
     /// It has another length than the piece and is dropped.
     Short,
+    /// It matches its hash and is dropped, for another copy is being written to its place.
+    Redundant,
 }
 
 /// Why a storage could not do what it was asked.

@@ -328,7 +328,7 @@ impl Story for Faulty {
                     let wrong = arrival == Arrival::Corrupt;
                     *if wrong { &mut self.came.corrupt } else { &mut self.came.verified } += 1;
                 }
-                Arrival::Short => panic!("no fault makes a piece shorter"),
+                Arrival::Short | Arrival::Redundant => panic!("no fault makes a piece shorter, or right and useless"),
             },
             Event::Sent { .. } => self.left += 1,
             other => panic!("{other:?}"),

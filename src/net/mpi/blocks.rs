@@ -40,7 +40,7 @@ impl Driver<'_> {
             Word::Arrived { passage, result } => self.arrived(passage, result),
             Word::Closed { torrent, result } => self.closed(torrent, result),
             Word::Own(word) => {
-                self.gave_up |= matches!(word, OwnWord::GiveUp(_));
+                self.has_said_why |= matches!(word, OwnWord::GiveUp(_) | OwnWord::Unwritable { .. });
                 self.heard.push_back(event_of(word));
             }
         }
@@ -89,6 +89,7 @@ impl Driver<'_> {
                 self.volume.corrupt += 1;
                 self.volume.wasted += u64::from(came);
             }
+            Ok(Written::Redundant) => self.volume.wasted += u64::from(came),
             Err(_) => {}
         }
         let Expected { from, slot, torrent, piece, .. } = expected;
@@ -200,6 +201,7 @@ fn arrival_of(written: Written) -> Arrival {
         Written::Verified => Arrival::Verified,
         Written::Corrupt => Arrival::Corrupt,
         Written::Short => Arrival::Short,
+        Written::Redundant => Arrival::Redundant,
     }
 }
 

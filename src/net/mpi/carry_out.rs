@@ -122,8 +122,8 @@ impl Driver<'_> {
         }
     }
 
-    /// What the log says of what could not be written: once this rank has said why it gives up, what fails fails for that.
+    /// What the log says of what could not be written: once this rank has said why, what fails fails for that.
     pub(super) fn level_of_failure(&self) -> Level {
-        if self.gave_up { Level::Debug } else { Level::Warn }
+        if self.has_said_why { Level::Debug } else { Level::Warn }
     }
 }

@@ -62,8 +62,8 @@ pub(super) struct Driver<'a> {
     /// What its torrents are called, for the log.
     pub(super) names: HashMap<TorrentId, String>,
     pub(super) stage: Stage,
-    /// Whether the depot has said that this rank cannot go on, and why.
-    pub(super) gave_up: bool,
+    /// Whether the depot has said why this rank cannot go on, or can keep nothing more.
+    pub(super) has_said_why: bool,
     pub(super) volume: Volume,
     stop_signal: &'a AtomicBool,
     time_limit: Option<Time>,
@@ -101,7 +101,7 @@ impl<'a> Driver<'a> {
             outbox: Outbox::new(),
             names: HashMap::new(),
             stage: Stage::Running,
-            gave_up: false,
+            has_said_why: false,
             volume: Volume::default(),
             stop_signal,
             time_limit: options.time_limit.map(|limit| Time::ZERO + limit),

@@ -132,6 +132,13 @@ impl Download {
         shared.peers.get(from).answered();
         match arrival {
             Arrival::Verified => self.verified(now, &flight, shared, out),
+            Arrival::Redundant => {
+                out.tell(Observed::Wasted { from });
+                let peer = shared.peers.get(from);
+                peer.uncount(1);
+                peer.served(now);
+                self.give_back(&flight, shared);
+            }
             Arrival::Corrupt | Arrival::Short | Arrival::Unexpected => {
                 out.tell(Observed::Corrupt { torrent, piece, from });
                 let peer = shared.peers.get(from);

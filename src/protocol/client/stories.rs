@@ -5,6 +5,8 @@ mod offering;
 mod sparing;
 mod twins;
 
+use std::time::Duration;
+
 use super::Client;
 use super::shared::Shared;
 use super::upload::{Upload, Wish};
@@ -149,6 +151,39 @@ fn a_long_piece_is_waited_for_as_long_as_it_takes_on_a_slow_line() {
         }
         assert_eq!(stage.now.since(asked).as_secs(), least, "pieces of {piece_length} bytes");
     }
+}
+
+/// Of a file of two pieces, which only this rank takes, the seed gives one.
+fn given_one_of_two(arrival: Arrival) -> (Stage, Time) {
+    let mut stage = Stage::started();
+    stage.answer(1, Answer::Start { torrents: vec![], cards: vec![] });
+    stage.answer(2, Answer::Joined { files: vec![known(FILE, &["a", "b"], &[2])], swarm: seeded(&[FILE]) });
+    let (from, slot, _) = requests(&stage.said())[0];
+    stage.now += Duration::from_millis(100);
+    stage.hear(Event::Piece { from, slot, arrival });
+    let answered = stage.now;
+    (stage, answered)
+}
+
+#[test]
+fn a_peer_that_falls_silent_while_it_serves_is_suspected() {
+    let (mut stage, answered) = given_one_of_two(Arrival::Verified);
+    stage.out.drain().for_each(drop);
+    let suspected = |decision: Decision| matches!(decision, Decision::Tell(Observed::Suspected { rank: Rank(1) }));
+    while !stage.out.drain().any(suspected) {
+        stage.wait(1);
+    }
+    assert_eq!(stage.now.since(answered).as_millis(), 1_000);
+}
+
+#[test]
+fn a_right_piece_that_is_not_needed_is_nobodys_fault_and_is_asked_for_again() {
+    let (mut stage, _) = given_one_of_two(Arrival::Redundant);
+    let said: Vec<Decision> = stage.out.drain().collect();
+    let told = |what: fn(&Observed) -> bool| said.iter().any(|one| matches!(one, Decision::Tell(told) if what(told)));
+    assert!(told(|told| matches!(told, Observed::Wasted { from: Rank(1) })));
+    assert!(!told(|told| matches!(told, Observed::Corrupt { .. })));
+    assert_eq!(requests(&said).len(), 1);
 }
 
 #[test]

@@ -150,7 +150,7 @@ impl Checker for Accounts {
             match arrival {
                 Arrival::Verified => life.received[DONE] += 1,
                 Arrival::Corrupt | Arrival::Short => life.corrupt[DONE] += 1,
-                Arrival::Unexpected => life.wasted[DONE] += 1,
+                Arrival::Redundant | Arrival::Unexpected => life.wasted[DONE] += 1,
             }
         }
         Ok(())

@@ -119,14 +119,14 @@ impl PieceCache {
         }
     }
 
-    /// A piece was sent, whole: it may go when there is need.
-    pub fn sent(&self, piece: PieceIndex) {
+    /// A piece was sent, whole: it may go when there is need. Tells whether it was kept for that.
+    pub fn sent(&self, piece: PieceIndex) -> bool {
         let mut state = self.lock();
-        state.reserved.remove(&piece);
-        if let Some(content) = state.unsent.pop(&piece) {
-            state.sent.put(piece, content);
-            self.changed.notify_all();
-        }
+        let was_reserved = state.reserved.remove(&piece);
+        let Some(content) = state.unsent.pop(&piece) else { return was_reserved };
+        state.sent.put(piece, content);
+        self.changed.notify_all();
+        true
     }
 
     /// Keeps the oldest of the pieces that were not sent yet no longer, for nobody asks for it; tells which. It is the first

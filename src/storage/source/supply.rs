@@ -117,8 +117,8 @@ impl Supply {
     }
 
     /// A piece was sent, whole: see [`PieceCache::sent`].
-    pub fn sent(&self, piece: PieceIndex) {
-        self.cache.sent(piece);
+    pub fn sent(&self, piece: PieceIndex) -> bool {
+        self.cache.sent(piece)
     }
 
     /// Keeps the oldest unsent piece no longer: see [`PieceCache::let_go_oldest`].

@@ -134,7 +134,7 @@ mod tests {
     }
 
     fn send(ahead: &mut Ahead, supply: &Supply, numbers: impl IntoIterator<Item = u32>) {
-        pieces(numbers).into_iter().for_each(|piece| supply.sent(piece));
+        assert!(pieces(numbers).into_iter().all(|piece| supply.sent(piece)));
         ahead.room_again();
     }
 

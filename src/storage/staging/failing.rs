@@ -8,8 +8,8 @@ use crate::storage::source::SourceError;
 use crate::storage::target::TargetError;
 
 impl Staging {
-    /// What must not be put in place ends the run for all, and so does a disk that refuses before anything was put there. One
-    /// that refuses later leaves this rank without the tree; the others go on.
+    /// What must not be put in place ends the run for all, and so does a disk that refuses before the place is open. One that
+    /// refuses later leaves this rank without the tree; the others go on.
     pub(super) fn target_failed(&mut self, error: &TargetError) {
         let kind = if error.is_refusal() { FailureKind::Input } else { FailureKind::Disk };
         let reason = format!("rank {} on {}: {error}", self.order.rank, self.order.host);
@@ -29,11 +29,11 @@ impl Staging {
         let of_tree = |(&torrent, part): (&TorrentId, &Part)| matches!(part, Part::Portion(_)).then_some(torrent);
         let mut torrents: Vec<TorrentId> = self.torrents.iter().filter_map(of_tree).collect();
         torrents.sort_unstable();
-        torrents.into_iter().for_each(|torrent| self.want_if_it_can_be_kept(torrent));
+        torrents.into_iter().for_each(|torrent| self.refuse_if_it_cannot_be_kept(torrent));
     }
 
     /// Says of a portion that it cannot be kept, if that is so.
-    pub(super) fn want_if_it_can_be_kept(&mut self, torrent: TorrentId) {
+    pub(super) fn refuse_if_it_cannot_be_kept(&mut self, torrent: TorrentId) {
         let Some(Part::Portion(portion)) = self.part(torrent) else { return };
         if self.place.as_ref().is_some_and(|place| place.cannot_keep(portion)) {
             self.say(OwnWord::Unwritable { torrent });

@@ -138,8 +138,10 @@ impl Staging {
     /// Takes up what the workers have done.
     fn hear(&mut self, done: Done) {
         match done {
-            Done::Read { block, buffer, result } => {
-                self.room_again();
+            Done::Read { block, buffer, result, makes_room } => {
+                if makes_room {
+                    self.room_again();
+                }
                 self.words.push_back(Word::Read { block, buffer, result });
             }
             Done::Written(taken) => self.written(taken),
@@ -170,7 +172,7 @@ impl Depot for Staging {
         };
         self.torrents.insert(torrent, part);
         self.legend.learn_torrent(torrent, name);
-        self.want_if_it_can_be_kept(torrent);
+        self.refuse_if_it_cannot_be_kept(torrent);
     }
 
     fn learn(&mut self, torrent: TorrentId, first: PieceIndex, hashes: &PieceHashes) {

@@ -96,7 +96,7 @@ impl Progress {
             Some(draft) => target.keep_draft(draft).map(|()| Written::Verified),
             None if target.held().contains(piece) => Ok(Written::Verified),
             // The other one who sends it has the place; where that one fails, it is asked for again.
-            None => Ok(Written::Short),
+            None => Ok(Written::Redundant),
         }
     }
 }

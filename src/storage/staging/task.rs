@@ -15,7 +15,13 @@ use crate::storage::{Block, PieceDigest, StorageError};
 #[derive(Debug)]
 pub(super) enum Done {
     /// A block for another rank.
-    Read { block: Block, buffer: Vec<u8>, result: Result<(), StorageError> },
+    Read {
+        block: Block,
+        buffer: Vec<u8>,
+        result: Result<(), StorageError>,
+        /// Whether it was the last for which the origin kept the piece.
+        makes_room: bool,
+    },
     /// Blocks that came were dealt with.
     Written(Vec<Taken>),
     /// What this rank's view can read.
