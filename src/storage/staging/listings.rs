@@ -16,6 +16,8 @@ use crate::storage::{Block, StorageError, Word, Written};
 pub(super) struct Listings {
     folios: BTreeMap<Sheet, Folio>,
     read: BTreeMap<u32, Listing>,
+    /// Whether the plan is being made of them, or has been.
+    are_planned: bool,
 }
 
 /// A few bytes that a rank makes for others.
@@ -118,7 +120,7 @@ impl Staging {
         let mut views = self.assembly.views.iter();
         let Some((&view, ranks)) = views.find(|(_, ranks)| ranks.contains(&me)) else { return };
         let lists = ranks.iter().find(|rank| !self.gone.contains(rank)) == Some(&me);
-        if lists && lost < me && !self.listings.read.contains_key(&view) {
+        if lists && lost < me && !self.listings.are_planned && !self.listings.read.contains_key(&view) {
             self.list();
         }
     }
@@ -165,13 +167,14 @@ impl Staging {
     }
 
     fn plan_if_all_came(&mut self) {
-        if self.plan.is_some() || !self.assembly.views.keys().all(|view| self.listings.read.contains_key(view)) {
+        let all_came = self.assembly.views.keys().all(|view| self.listings.read.contains_key(view));
+        if !all_came || std::mem::replace(&mut self.listings.are_planned, true) {
             return;
         }
         let (listings, assembly) = (std::mem::take(&mut self.listings.read), self.assembly.clone());
-        let (gone, order) = (self.gone.clone(), Arc::clone(&self.order));
+        let order = Arc::clone(&self.order);
         self.workers
-            .submit(Urgency::Now, move || Done::Planned(Plan::make(&listings, &assembly, &gone, &order).map(Arc::new)));
+            .submit(Urgency::Now, move || Done::Planned(Plan::make(&listings, &assembly, &order).map(Arc::new)));
     }
 
     /// It is known what all are to do: says what this rank wants, and begins with what it can offer.
@@ -195,6 +198,7 @@ impl Staging {
         }
         self.want_portions();
         self.become_origin();
+        self.take_over_shares();
         self.offer_no_more_if_done();
     }
 }

@@ -45,6 +45,11 @@ impl Origin {
         self.ahead.note_sending(any);
     }
 
+    /// Whether it offers a portion, or is going to.
+    fn has_taken(&self, portion: usize) -> bool {
+        self.offered.contains(&portion) || self.left.contains_key(&portion) || self.queue.contains(&portion)
+    }
+
     /// The portions of which this rank's own target does not have all yet.
     pub(super) fn unfilled(&self) -> BTreeSet<usize> {
         let begun = self.left.keys().chain(&self.queue).chain(&self.unplaced);
@@ -272,25 +277,27 @@ impl Staging {
     /// A rank is gone: whoever comes after it in its view reads its share, and whoever comes after it in its place writes.
     pub(super) fn take_over_from(&mut self, lost: u32) {
         self.all_offered = false;
-        let Some(plan) = self.plan.clone() else {
+        if self.plan.is_none() {
             return self.list_instead_of(lost);
-        };
+        }
         if self.order.purpose == Purpose::Forecast {
             return self.offer_no_more();
         }
         self.want_portions();
-        let me = self.order.rank;
-        let of_both = |(_, ranks): &(&u32, &Vec<u32>)| ranks.contains(&lost) && ranks.contains(&me);
-        let view = self.assembly.views.iter().find(of_both).map(|(&view, ranks)| (view, ranks.clone()));
-        if let Some((view, ranks)) = view
-            && self.is_next_after(lost, &ranks)
-        {
-            let offered = self.origin.as_ref().map(|origin| origin.offered.clone()).unwrap_or_default();
-            let lost = plan.origins(lost, view, &ranks).into_iter().filter(|portion| !offered.contains(portion));
-            let lost = lost.collect();
-            self.take_on(lost);
-        }
+        self.take_over_shares();
         self.offer_no_more_if_done();
+    }
+
+    /// Reads the shares of those ranks of its view that are gone, where it is the next after them: also of one whose next is
+    /// gone as well.
+    pub(super) fn take_over_shares(&mut self) {
+        let (Some(plan), Some(origin)) = (&self.plan, &self.origin) else { return };
+        let me = self.order.rank;
+        let Some((&view, ranks)) = self.assembly.views.iter().find(|(_, ranks)| ranks.contains(&me)) else { return };
+        let lost = ranks.iter().filter(|&&rank| self.gone.contains(&rank) && self.is_next_after(rank, ranks));
+        let shares = lost.flat_map(|&rank| plan.origins(rank, view, ranks));
+        let shares = shares.filter(|portion| !origin.has_taken(*portion)).collect();
+        self.take_on(shares);
     }
 
     /// Whether this rank is the next after another one of those that are left.

@@ -117,12 +117,7 @@ impl Listing {
 
 impl Plan {
     /// Puts the listings together, each by the lowest rank of its view.
-    pub(super) fn make(
-        listings: &BTreeMap<u32, Listing>,
-        assembly: &Assembly,
-        gone: &BTreeSet<u32>,
-        order: &Order,
-    ) -> Result<Self, Failure> {
+    pub(super) fn make(listings: &BTreeMap<u32, Listing>, assembly: &Assembly, order: &Order) -> Result<Self, Failure> {
         let (manifest, readers) = match listings.values().next() {
             Some(Listing { manifest, kind: Kind::Given { .. } }) => {
                 if let Some((other, _)) = listings.iter().find(|(_, listing)| listing.manifest != *manifest) {
@@ -138,7 +133,9 @@ impl Plan {
         if let Some(reason) = order.wishes.idle(&manifest) {
             return Err(Failure { kind: FailureKind::Input, reason });
         }
-        let writers = assembly.ranks().filter(|&rank| assembly.writes(rank, gone));
+        // All ranks come to the same plan, whatever each has heard by now of who is gone: who takes over a place wants what
+        // its first writer wanted.
+        let writers = assembly.ranks().filter(|&rank| assembly.writes(rank, &BTreeSet::new()));
         let writers: Vec<(u32, BTreeSet<u32>)> = writers.map(|rank| (rank, assembly.sharers(rank))).collect();
         let wanters = |entry: usize| -> Vec<u32> {
             let path = &manifest.entries[entry].path;
