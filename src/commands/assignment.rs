@@ -105,7 +105,8 @@ fn config(args: &AssignmentArgs, world: &World) -> Config {
     }
 }
 
-/// Leaves the note of what was received for another run, unless there is nothing left for that one; tells what is wrong with it.
+/// Leaves the note of what was received for another run, unless there is nothing left for that one; tells what is wrong with
+/// it.
 fn put_away(note: Note, outcome: Outcome) -> Option<String> {
     let failure = note.failure();
     if outcome != Outcome::Complete {

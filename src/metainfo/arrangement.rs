@@ -98,8 +98,8 @@ impl Place {
         if self.begins_a_piece(piece_length) { at.next_multiple_of(u64::from(piece_length)) - at } else { 0 }
     }
 
-    /// Files of a piece and more do, and those that open a group. Of smaller ones each with a probability that is in proportion to its length, so that it
-    /// is about every [`RUN`] pieces, however long they are.
+    /// Files of a piece and more do, and those that open a group. Of smaller ones each with a probability that is in
+    /// proportion to its length, so that it is about every [`RUN`] pieces, however long they are.
     fn begins_a_piece(&self, piece_length: u32) -> bool {
         let piece_length = u64::from(piece_length);
         let draws = || u128::from(self.lot) * u128::from(RUN * piece_length) < u128::from(self.length) << u64::BITS;

@@ -9,9 +9,14 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc::{self, Sender};
 use std::thread;
 
+use lru::LruCache;
+
 use super::piece_hasher::PieceHasher;
 use crate::metainfo::{Bitfield, PieceIndex, PieceMap, Span};
 
+/// How many files all threads keep open together, and one of them at most: a process may have about a thousand.
+const OPEN_FILES: usize = 512;
+const OPEN_FILES_OF_ONE: usize = 32;
 /// How much a thread reads of a piece at once: that of several pieces stays in the processor's caches until it is hashed.
 const READ: usize = 256 << 10;
 /// About how much a thread takes on at once: long enough to be read in one go.
@@ -32,9 +37,9 @@ pub struct UnreadPiece {
     pub error: io::Error,
 }
 
-/// Hashes these pieces on so many threads, and tells of each as it is done, in any order, on the thread that asks. Each byte is
-/// read once, and a file is opened once for a run of its pieces; `open` gives a file by its place in the manifest. Ends
-/// early where `each` says so.
+/// Hashes these pieces on so many threads, and tells of each as it is done, in any order, on the thread that asks. Each byte
+/// is read once, and a file stays open while pieces are read in step that have parts in it; `open` gives a file by its place
+/// in the manifest. Ends early where `each` says so.
 pub fn hash_pieces<O>(
     map: &PieceMap,
     pieces: &Bitfield,
@@ -49,14 +54,16 @@ pub fn hash_pieces<O>(
     let (next, open) = (&next, &open);
     let fair = pieces.pieces() / (threads.get() as u32).saturating_mul(STINTS);
     let stint = fair.min(PieceHasher::together() as u32).max(STINT / map.piece_length()).max(1);
+    let files = NonZeroUsize::new((OPEN_FILES / threads).min(OPEN_FILES_OF_ONE)).unwrap_or(NonZeroUsize::MIN);
     thread::scope(|scope| {
         for _ in 0..threads.get() {
             let done = done.clone();
-            let mut reader = Reader { map, open, opened: None, parts: Vec::new() };
+            let opened = LruCache::new(files);
+            let mut reader = Reader { map, open, opened, parts: Vec::new() };
             scope.spawn(move || reader.work(pieces, stint, next, &done));
         }
         drop(done);
-        // Where nobody listens any more, the threads end after the piece at hand.
+        // Where nobody listens any more, the threads end after the pieces at hand.
         _ = hashed.into_iter().try_for_each(|(piece, digest)| each(piece, digest));
     });
 }
@@ -67,8 +74,8 @@ type Done = (PieceIndex, Result<PieceDigest, UnreadPiece>);
 struct Reader<'a, O> {
     map: &'a PieceMap,
     open: &'a O,
-    /// The file that was read last: its next piece is likely the next.
-    opened: Option<(usize, File)>,
+    /// The files that were read last: more of each is likely read next.
+    opened: LruCache<usize, File>,
     /// What was read of each of the pieces that are hashed together.
     parts: Vec<Vec<u8>>,
 }
@@ -137,10 +144,7 @@ impl<O: Fn(usize) -> io::Result<File>> Reader<'_, O> {
     }
 
     fn read_span(&mut self, span: &Span, into: &mut [u8]) -> io::Result<()> {
-        let file = match &mut self.opened {
-            Some((entry, file)) if *entry == span.entry => file,
-            opened => &mut opened.insert((span.entry, (self.open)(span.entry)?)).1,
-        };
+        let file = self.opened.try_get_or_insert(span.entry, || (self.open)(span.entry))?;
         file.read_exact_at(into, span.offset)
     }
 }
@@ -244,15 +248,18 @@ mod tests {
     }
 
     #[test]
-    fn a_file_is_opened_once_for_a_run_of_its_pieces() {
-        let (folder, map, _) = files(&[Extent::Content(400_000), Extent::Content(9)]);
+    fn a_file_is_opened_once_for_pieces_that_are_read_in_step() {
+        let long = Extent::Content(1_200_000);
+        let (folder, _, _) = files(&[long; 3]);
+        let map = PieceMap::new(1_200_000, [long; 3]);
         let opened = AtomicUsize::new(0);
         let open = |entry: usize| {
             opened.fetch_add(1, Ordering::Relaxed);
             File::open(folder.path().join(entry.to_string()))
         };
-        hash_pieces(&map, &Bitfield::all(map.pieces()), FEW, open, |_, _| ControlFlow::Continue(()));
-        assert_eq!(opened.into_inner(), 2);
+        let alone = NonZeroUsize::MIN;
+        hash_pieces(&map, &Bitfield::all(map.pieces()), alone, open, |_, _| ControlFlow::Continue(()));
+        assert_eq!(opened.into_inner(), 3);
     }
 
     #[test]

@@ -250,8 +250,8 @@ impl Subject<'_> {
     }
 }
 
-/// Where on disk the shared thing of a `.torrent` lies: in the folder, under its name; or it is the folder, or what was given in its place.
-/// Where both could be meant, it is what has more of it.
+/// Where on disk the shared thing of a `.torrent` lies: in the folder, under its name; or it is the folder, or what was given
+/// in its place. Where both could be meant, it is what has more of it.
 fn find(metainfo: &Metainfo, given: &Path) -> Result<PathBuf, Trouble> {
     let whole = given.canonicalize().map_err(Trouble::io(given))?;
     let name = metainfo.name();

@@ -231,7 +231,8 @@ impl Staging {
         self.say(OwnWord::Offer(Offer { name: name_of(number), layout, hashes, takers }));
     }
 
-    /// Others have another hash for a piece that this rank has read. What it offers of that portion, or has offered, is refused.
+    /// Others have another hash for a piece that this rank has read. What it offers of that portion, or has offered, is
+    /// refused.
     pub(super) fn note_other_content(&mut self, portion: usize, piece: PieceIndex, own: PieceDigest) {
         if let Some(origin) = &mut self.origin {
             origin.others_differ.entry(portion).or_default().insert(piece, own);

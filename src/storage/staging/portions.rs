@@ -36,8 +36,8 @@ impl Portions {
     const IN_MEMORY: usize = 4;
 
     /// Shares a tree out, into portions of which several fit into so many bytes of memory. `wanters` and `views` tell, for
-    /// an entry by its place in the manifest, who wants it and which views can read it. There is a portion for every set of ranks, also for those who want nothing but empty files: its
-    /// end is when they have all they want.
+    /// an entry by its place in the manifest, who wants it and which views can read it. There is a portion for every set of
+    /// ranks, also for those who want nothing but empty files: its end is when they have all they want.
     pub(super) fn of(
         manifest: &Manifest,
         map: &PieceMap,

@@ -1,4 +1,5 @@
-//! The pieces of small files that came last, in memory: to be read for others, each of their files would have to be opened again.
+//! The pieces of small files that came last, in memory: to be read for others, each of their files would have to be opened
+//! again.
 
 use crate::metainfo::{PieceIndex, PieceMap};
 use crate::storage::source::{Lookup, NoRoom, PieceCache};
