@@ -173,7 +173,7 @@ fn prepare(
         folder: folder.as_ref().map(TargetFolder::whole),
         piece_length: earlier,
     };
-    let memory = usize::try_from(args.mem.0 / 8 * 3).unwrap_or(usize::MAX);
+    let memory = usize::try_from(args.mem.0 / 2).unwrap_or(usize::MAX);
     let order = Order {
         purpose: purpose(args),
         rank: rank.0,

@@ -85,14 +85,15 @@ impl PieceCache {
         self.lock().get(piece).map(|content| Held::new(self, content))
     }
 
-    /// Takes room for a piece that is to be read ahead, and kept until it was sent once, whoever else needs room. Three
-    /// quarters of the budget are for such pieces: false where they are taken. To take it twice is the same as once.
+    /// Takes room for a piece that is to be read ahead, and kept until it was sent once, whoever else needs room. Half
+    /// of the budget is for such pieces: false where it is taken. The other half keeps what was sent, for whoever asks next. To
+    /// take it twice is the same as once.
     pub fn reserve(&self, piece: PieceIndex) -> bool {
         let mut state = self.lock();
         if state.get(piece).is_some() || state.reserved.contains(&piece) {
             return true;
         }
-        let has_room = state.unsent.len() + state.reserved.len() < self.most * 3 / 4;
+        let has_room = state.unsent.len() + state.reserved.len() < self.most / 2;
         if has_room {
             state.reserved.insert(piece);
         }
@@ -119,14 +120,14 @@ impl PieceCache {
         }
     }
 
-    /// A piece was sent, whole: it may go when there is need. Tells whether it was kept for that.
-    pub fn sent(&self, piece: PieceIndex) -> bool {
+    /// A piece was sent, whole: it may go when there is need.
+    pub fn sent(&self, piece: PieceIndex) {
         let mut state = self.lock();
-        let was_reserved = state.reserved.remove(&piece);
-        let Some(content) = state.unsent.pop(&piece) else { return was_reserved };
-        state.sent.put(piece, content);
-        self.changed.notify_all();
-        true
+        state.reserved.remove(&piece);
+        if let Some(content) = state.unsent.pop(&piece) {
+            state.sent.put(piece, content);
+            self.changed.notify_all();
+        }
     }
 
     /// Keeps the oldest of the pieces that were not sent yet no longer, for nobody asks for it; tells which. It is the first
@@ -206,7 +207,7 @@ mod tests {
 
     use super::*;
 
-    /// Room for four pieces of eight bytes, of which three may wait to be sent.
+    /// Room for four pieces of eight bytes, of which two may wait to be sent.
     fn cache() -> PieceCache {
         PieceCache::new(39, 8)
     }
@@ -255,13 +256,13 @@ mod tests {
     }
 
     #[test]
-    fn what_was_not_sent_yet_is_never_given_up_and_takes_three_quarters_at_most() {
+    fn what_was_not_sent_yet_is_never_given_up_and_takes_half_at_most() {
         let cache = cache();
-        (0..3).for_each(|piece| put_ahead(&cache, piece));
+        (0..2).for_each(|piece| put_ahead(&cache, piece));
         assert!(!reserve(&cache, 3));
         assert!(reserve(&cache, 1), "it is here");
         (10..20).for_each(|piece| put(&cache, piece));
-        assert_eq!([0, 1, 2].map(|piece| holds(&cache, piece)), [true; 3]);
+        assert_eq!([0, 1].map(|piece| holds(&cache, piece)), [true; 2]);
 
         cache.sent(PieceIndex(1));
         put_ahead(&cache, 3);
@@ -272,13 +273,13 @@ mod tests {
     #[test]
     fn room_that_is_yet_to_be_filled_counts() {
         let cache = cache();
-        assert_eq!([0, 1, 2, 3].map(|piece| reserve(&cache, piece)), [true, true, true, false]);
-        let reading = [0, 1].map(|piece| vacancy(&cache, piece));
-        assert_eq!([0, 2, 3].map(|piece| reserve(&cache, piece)), [true, true, false], "no more than once");
+        assert_eq!([0, 1, 2].map(|piece| reserve(&cache, piece)), [true, true, false]);
+        let reading = vacancy(&cache, 0);
+        assert_eq!([0, 1, 2].map(|piece| reserve(&cache, piece)), [true, true, false], "no more than once");
         drop(reading);
-        cache.sent(PieceIndex(2));
-        [3, 4, 5].iter().for_each(|&piece| put_ahead(&cache, piece));
-        assert_eq!(cache.bytes(), 24, "buffers that were given back are used first");
+        cache.sent(PieceIndex(1));
+        [3, 4].iter().for_each(|&piece| put_ahead(&cache, piece));
+        assert_eq!(cache.bytes(), 16, "buffers that were given back are used first");
     }
 
     #[test]
@@ -372,7 +373,7 @@ mod tests {
     #[test]
     fn what_was_sent_before_it_was_here_is_not_kept_until_it_is_sent_again() {
         let cache = cache();
-        [0, 1, 2].iter().for_each(|&piece| assert!(reserve(&cache, piece)));
+        [0, 1].iter().for_each(|&piece| assert!(reserve(&cache, piece)));
         cache.sent(PieceIndex(1));
         put_ahead(&cache, 3);
         assert!(!reserve(&cache, 4));

@@ -119,14 +119,14 @@ mod tests {
 
     const LONG_AGO: Duration = Duration::from_secs(10);
 
-    /// A source of forty pieces, with room for sixteen: twelve may wait to be sent, four are hashed together.
+    /// A source of forty pieces, with room for twenty-four: twelve may wait to be sent, six are hashed together.
     fn supply(folder: &std::path::Path) -> Supply {
         fs::write(folder.join("file"), [7; 400]).unwrap();
         let path = TreePath::new(["file"]).unwrap();
         let entry = Entry { path, node: Node::File { length: 400 }, mode: None, modified: None };
         let manifest = Manifest { piece_length: 10, entries: vec![entry] };
         let source = Source::new(Roots::in_folder(folder, &manifest), Arc::new(manifest), Sharing::Alone, None);
-        Supply::new(source, 160)
+        Supply::new(source, 240)
     }
 
     fn pieces(numbers: impl IntoIterator<Item = u32>) -> Vec<PieceIndex> {
@@ -134,7 +134,7 @@ mod tests {
     }
 
     fn send(ahead: &mut Ahead, supply: &Supply, numbers: impl IntoIterator<Item = u32>) {
-        assert!(pieces(numbers).into_iter().all(|piece| supply.sent(piece)));
+        pieces(numbers).into_iter().for_each(|piece| supply.sent(piece));
         ahead.room_again();
     }
 
@@ -164,7 +164,7 @@ mod tests {
             ahead.hashed(job, took, &supply);
             job
         };
-        assert_eq!([Ahead::BRIEF; 4].map(&mut next), [1, 2.min(most), most, most]);
+        assert_eq!([Ahead::BRIEF; 4].map(&mut next), [1, 2, 4, 8].map(|count: usize| count.min(most)));
         assert_eq!(
             [Ahead::LONG, LONG_AGO, LONG_AGO, LONG_AGO].map(next),
             [most, most, (most / 2).max(1), (most / 4).max(1)]

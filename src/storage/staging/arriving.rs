@@ -79,21 +79,24 @@ impl Staging {
         self.workers.submit(Urgency::Now, move || {
             let content = &mut buffer[..length as usize];
             if recent.is_some_and(|recent| recent.read_block(of_tree, offset, content)) {
-                return Done::Read { block, buffer, result: Ok(()), makes_room: false };
+                return Done::Read { block, buffer, result: Ok(()), of_source: false };
             }
-            let mut makes_room = false;
+            let mut of_source = false;
             let in_target = target.map(|target| target.read_block(of_tree, offset, content));
             let result = match (in_target, supply) {
                 (Some(Ok(())), _) => Ok(()),
                 (None | Some(Err(TargetError::NotHeld(_))), Some(supply)) => {
                     let read = supply.read_block(of_tree, offset, content);
-                    makes_room = is_last && read.is_ok() && supply.sent(of_tree);
+                    of_source = is_last && read.is_ok();
+                    if of_source {
+                        supply.sent(of_tree);
+                    }
                     read.map_err(StorageError::from)
                 }
                 (Some(Err(error)), _) => Err(error.into()),
                 (None, None) => Err(not_held),
             };
-            Done::Read { block, buffer, result, makes_room }
+            Done::Read { block, buffer, result, of_source }
         });
     }
 }

@@ -138,8 +138,8 @@ impl Staging {
     /// Takes up what the workers have done.
     fn hear(&mut self, done: Done) {
         match done {
-            Done::Read { block, buffer, result, makes_room } => {
-                if makes_room {
+            Done::Read { block, buffer, result, of_source } => {
+                if of_source {
                     self.room_again();
                 }
                 self.words.push_back(Word::Read { block, buffer, result });

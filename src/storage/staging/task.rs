@@ -19,8 +19,8 @@ pub(super) enum Done {
         block: Block,
         buffer: Vec<u8>,
         result: Result<(), StorageError>,
-        /// Whether it was the last for which the origin kept the piece.
-        makes_room: bool,
+        /// Whether it was the last of a piece that came from the source: who asks for one asks for more.
+        of_source: bool,
     },
     /// Blocks that came were dealt with.
     Written(Vec<Taken>),
