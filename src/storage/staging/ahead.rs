@@ -1,6 +1,6 @@
 //! What an origin hashes ahead of what it is asked for: in order, several pieces at once, as far as there is room for them.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::time::{Duration, Instant};
 
 use crate::metainfo::PieceIndex;
@@ -17,8 +17,12 @@ pub(super) struct Ahead {
     together: usize,
     /// Whether there was too little room for the next job.
     is_full: bool,
-    /// Since when that was so for the first time after something was read to be sent, or had left.
+    /// Since when that is so; something was sent before, or let go.
     full_since: Option<Instant>,
+    /// How long to wait then for somebody to ask for what was hashed, before some of it is let go.
+    patience: Duration,
+    /// What was let go and was not asked for until now.
+    let_go: HashSet<PieceIndex>,
     /// Whether any piece is on its way out.
     sends: bool,
 }
@@ -27,13 +31,25 @@ impl Ahead {
     /// A job that took no longer may have more the next time, one that took longer than that less.
     const BRIEF: Duration = Duration::from_millis(10);
     const LONG: Duration = Duration::from_millis(40);
-    /// How long to wait for somebody to ask for what was read, before it is let go.
+    /// The patience at first, and the least and the longest. It is halved each time that something is let go, for then all
+    /// others seem to have it already, as in a tree that is staged again; and doubled when it is asked for after all.
     const PATIENCE: Duration = Duration::from_millis(300);
-    /// The same while something is on its way out: over a slow line that takes long, and who gets it asks for more.
-    const LONG_PATIENCE: Duration = Duration::from_secs(20);
+    const LEAST_PATIENCE: Duration = Duration::from_millis(10);
+    const LONGEST_PATIENCE: Duration = Duration::from_secs(5);
+    /// The patience while something is on its way out: over a slow line that takes long, and who gets it asks for more.
+    const PATIENCE_OF_SENDER: Duration = Duration::from_secs(20);
 
     pub(super) fn new() -> Self {
-        Self { pieces: VecDeque::new(), at_work: 0, together: 1, is_full: false, full_since: None, sends: false }
+        Self {
+            pieces: VecDeque::new(),
+            at_work: 0,
+            together: 1,
+            is_full: false,
+            full_since: None,
+            patience: Self::PATIENCE,
+            let_go: HashSet::new(),
+            sends: false,
+        }
     }
 
     /// Takes on more pieces.
@@ -57,11 +73,17 @@ impl Ahead {
             if !self.is_patience_over() {
                 return false;
             }
-            // All others have it already, it seems: until somebody asks again there is no need to wait for that once more.
-            supply.let_go_oldest();
+            self.let_some_go(supply);
             self.is_full = false;
         }
         true
+    }
+
+    fn let_some_go(&mut self, supply: &Supply) {
+        let count = if self.patience.is_zero() { self.together } else { 1 };
+        self.let_go.extend((0..count).map_while(|_| supply.let_go_oldest()));
+        self.patience = Some(self.patience / 2).filter(|half| *half >= Self::LEAST_PATIENCE).unwrap_or_default();
+        self.full_since = Some(Instant::now());
     }
 
     /// The pieces of the next job; none where there is too little room. They are taken in order, lest a portion wait for
@@ -90,9 +112,12 @@ impl Ahead {
         };
     }
 
-    /// Something was sent: there may be room.
-    pub(super) fn room_again(&mut self) {
+    /// Somebody asked for a piece, and it is being sent: there may be room.
+    pub(super) fn asked(&mut self, piece: PieceIndex) {
         (self.is_full, self.full_since) = (false, None);
+        if self.let_go.remove(&piece) {
+            self.patience = (self.patience * 2).clamp(Self::LEAST_PATIENCE, Self::LONGEST_PATIENCE);
+        }
     }
 
     /// Whether any piece is on its way out: what has left gives time anew.
@@ -103,7 +128,7 @@ impl Ahead {
     }
 
     fn is_patience_over(&self) -> bool {
-        let patience = if self.sends { Self::LONG_PATIENCE } else { Self::PATIENCE };
+        let patience = if self.sends { Self::PATIENCE_OF_SENDER } else { self.patience };
         self.full_since.is_some_and(|since| since.elapsed() >= patience)
     }
 }
@@ -134,8 +159,10 @@ mod tests {
     }
 
     fn send(ahead: &mut Ahead, supply: &Supply, numbers: impl IntoIterator<Item = u32>) {
-        pieces(numbers).into_iter().for_each(|piece| supply.sent(piece));
-        ahead.room_again();
+        for piece in pieces(numbers) {
+            supply.sent(piece);
+            ahead.asked(piece);
+        }
     }
 
     /// Gives and ends jobs until there is no room, and tells what they hashed.
@@ -202,8 +229,32 @@ mod tests {
         assert!(!ahead.may_go_on(&supply), "somebody is being sent something");
         ahead.note_sending(false);
         assert!(!ahead.may_go_on(&supply), "and may ask for more");
-        ahead.full_since = Instant::now().checked_sub(LONG_AGO);
-        let (given, without_waiting) = (work(&mut ahead, &supply).concat(), pieces(16..40));
-        assert_eq!(given, without_waiting, "nobody asks for the others");
+        ahead.patience = Duration::ZERO;
+        assert_eq!(work(&mut ahead, &supply).concat(), pieces(16..40), "nobody asks for the others");
+    }
+
+    #[test]
+    fn patience_shrinks_where_nobody_asks_for_what_is_let_go_and_grows_where_somebody_does() {
+        let folder = tempfile::tempdir().unwrap();
+        let (supply, mut ahead) = (supply(folder.path()), Ahead::new());
+        ahead.extend(&pieces(0..40));
+        let first = work(&mut ahead, &supply).concat();
+        assert_eq!((first, ahead.patience), (pieces(0..12), Ahead::PATIENCE));
+        let mut waits = Vec::new();
+        while !ahead.patience.is_zero() {
+            waits.push(ahead.patience.as_millis());
+            ahead.full_since = Instant::now().checked_sub(ahead.patience);
+            assert!(ahead.may_go_on(&supply));
+            _ = ahead.next_job(&supply, |_| false);
+        }
+        waits.dedup();
+        assert_eq!(waits, [300, 150, 75, 37, 18]);
+        assert!(ahead.let_go.contains(&PieceIndex(0)));
+        ahead.asked(PieceIndex(30));
+        assert_eq!(ahead.patience, Duration::ZERO, "it had not been let go");
+        for (piece, patience) in [(0, 10), (1, 20), (1, 20), (2, 40)] {
+            ahead.asked(PieceIndex(piece));
+            assert_eq!(ahead.patience.as_millis(), patience);
+        }
     }
 }

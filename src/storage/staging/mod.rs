@@ -139,8 +139,8 @@ impl Staging {
     fn hear(&mut self, done: Done) {
         match done {
             Done::Read { block, buffer, result, of_source } => {
-                if of_source {
-                    self.room_again();
+                if of_source && let Some(piece) = self.tree_piece(block.torrent, block.piece) {
+                    self.asked_of_source(piece);
                 }
                 self.words.push_back(Word::Read { block, buffer, result });
             }

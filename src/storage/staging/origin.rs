@@ -252,10 +252,10 @@ impl Staging {
         self.give_up(Failure { kind: FailureKind::Integrity, reason });
     }
 
-    /// Something was sent: there may be room for what is hashed ahead.
-    pub(super) fn room_again(&mut self) {
+    /// A piece of the source is being sent: there may be room for what is hashed ahead.
+    pub(super) fn asked_of_source(&mut self, piece: PieceIndex) {
         if let Some(origin) = &mut self.origin {
-            origin.ahead.room_again();
+            origin.ahead.asked(piece);
         }
     }
 
