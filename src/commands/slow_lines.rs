@@ -6,8 +6,9 @@ use crate::cli::Lines;
 
 /// Slower than this, ranks that trade segments may take each other for lost.
 pub(super) const SLOWEST_FOR_SEGMENTS: u64 = 4_000;
-/// The same for real files: over a line of just so many bytes a second pieces of 1 MiB often come twice.
-pub(super) const SLOWEST_FOR_FILES: u64 = 1_000_000;
+/// The same for real files: over a line of half as many bytes a second pieces of 1 MiB often come twice, and a tracker that
+/// sends some of them is taken for silent.
+pub(super) const SLOWEST_FOR_FILES: u64 = 2_000_000;
 const LONGEST_LATENCY: Duration = Duration::from_millis(300);
 
 /// What is wrong where an option is for a rank that is not there, by the highest rank that each option names.
