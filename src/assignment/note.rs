@@ -124,6 +124,7 @@ fn lock(file: &File, patience: Duration) -> io::Result<bool> {
             Ok(()) => return Ok(true),
             Err(error) if error != rustix::io::Errno::WOULDBLOCK => return Err(error.into()),
             Err(_) if begun.elapsed() >= patience => return Ok(false),
+            // No lock is waited for with a limit: it is asked for again.
             Err(_) => std::thread::sleep(Duration::from_millis(20)),
         }
     }

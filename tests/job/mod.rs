@@ -72,6 +72,7 @@ impl Running {
     /// Waits until so many lines of stdout say this, or the job is late anyway.
     pub(crate) fn hear(&self, what: &str, lines: usize) {
         while lines_with(&self.stdout.text(), what) < lines && self.begun.elapsed() < DEADLINE {
+            // A reader fills the text meanwhile; the deadline ends this.
             std::thread::sleep(Duration::from_millis(5));
         }
     }

@@ -110,6 +110,7 @@ fn work(jobs: &Receiver<Job>, speaker: &Sender<Word>, piece_length: u32, takes: 
     // How much of a passage came, and what is to be said of it.
     let mut begun: HashMap<Passage, (u32, Written)> = HashMap::new();
     for job in jobs {
+        // The disk that it plays is slow.
         sleep(takes);
         let mut words = Vec::new();
         match job {

@@ -286,6 +286,7 @@ impl<'a> Driver<'a> {
                 // What the depot has done is of use at once.
                 match self.depot.is_busy() {
                     true => self.depot.wait(span),
+                    // Nothing of MPI waits with a limit.
                     false => std::thread::sleep(span),
                 }
             }

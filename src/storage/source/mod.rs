@@ -181,6 +181,7 @@ impl Source {
     fn read_from(&self, file: &File, mut offset: u64, into: &mut [u8]) -> io::Result<()> {
         for step in into.chunks_mut(STEP) {
             if let Some(throttle) = &self.throttle {
+                // What is limited is to take its time: it plays a slow file system.
                 thread::sleep(throttle.take(Instant::now(), step.len() as u64));
             }
             let mut rest = step;

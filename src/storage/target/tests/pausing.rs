@@ -4,7 +4,6 @@ use std::fs;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::time::Duration;
 
 use super::fixture::{KEEP, Pads, REPLACE, Scratch, Source, Tally, hidden, noise, options};
 use crate::metainfo::PieceIndex;
@@ -172,7 +171,7 @@ fn a_process_to_be_killed() {
     target.write_block(&draft, 0, &noise(9, 900)).unwrap();
     println!("written");
     loop {
-        std::thread::sleep(Duration::from_secs(1));
+        std::thread::park();
     }
 }
 
