@@ -83,7 +83,10 @@ impl Ahead {
         let count = if self.patience.is_zero() { self.together } else { 1 };
         self.let_go.extend((0..count).map_while(|_| supply.let_go_oldest()));
         self.patience = Some(self.patience / 2).filter(|half| *half >= Self::LEAST_PATIENCE).unwrap_or_default();
-        self.full_since = Some(Instant::now());
+        // Where a send stands still, nothing is gained by waiting as long once more.
+        if !self.sends {
+            self.full_since = Some(Instant::now());
+        }
     }
 
     /// The pieces of the next job; none where there is too little room. They are taken in order, lest a portion wait for
@@ -231,6 +234,17 @@ mod tests {
         assert!(!ahead.may_go_on(&supply), "and may ask for more");
         ahead.patience = Duration::ZERO;
         assert_eq!(work(&mut ahead, &supply).concat(), pieces(16..40), "nobody asks for the others");
+    }
+
+    #[test]
+    fn a_send_that_stands_still_holds_it_up_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let (supply, mut ahead) = (supply(folder.path()), Ahead::new());
+        ahead.extend(&pieces(0..40));
+        ahead.note_sending(true);
+        assert_eq!(work(&mut ahead, &supply).concat(), pieces(0..12));
+        ahead.full_since = Instant::now().checked_sub(Ahead::PATIENCE_OF_SENDER);
+        assert_eq!(work(&mut ahead, &supply).concat(), pieces(12..40));
     }
 
     #[test]
