@@ -15,7 +15,8 @@ mod toys;
 
 use std::time::Duration;
 
-use play::{STORY, begin, play};
+use job::launcher::{Kind, Launcher};
+use play::{STORY, begin, play, play_and_tell_codes};
 
 #[test]
 #[ignore = "not a story of its own: a rank of one, started by mpirun"]
@@ -73,11 +74,17 @@ fn a_panic_ends_the_whole_job_at_once() {
     assert!(ended.stderr.contains("a planted panic"), "{ended:?}");
 }
 
-/// RELIABILITY, row 35.
+/// RELIABILITY, row 35. The launcher's own code is Open MPI's to promise: Hydra (MPICH 4.0.2) puts 1 or 9 for the code of
+/// a rank that has left without `MPI_Finalize` where it hears of the same end twice in an unlucky order, in about one of
+/// 50 jobs on a busy machine.
 #[test]
 fn a_finalize_that_never_returns_is_left_after_five_seconds() {
-    let ended = play("hang", 2);
-    assert_eq!(ended.code, 4, "{ended:?}");
+    let ended = play_and_tell_codes("hang", 2);
+    assert_eq!(ended.said("left with 4"), 1, "{ended:?}");
+    match Launcher::get().kind {
+        Kind::OpenMpi => assert_eq!(ended.code, 4, "{ended:?}"),
+        Kind::Other => assert_ne!(ended.code, 0, "{ended:?}"),
+    }
     assert!((5..15).contains(&ended.took.as_secs()), "{ended:?}");
 }
 
