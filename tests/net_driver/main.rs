@@ -16,7 +16,7 @@ mod toys;
 use std::time::Duration;
 
 use job::launcher::{Kind, Launcher};
-use play::{STORY, begin, play, play_and_tell_codes};
+use play::{STORY, begin, play, play_and_tell_codes, play_with};
 
 #[test]
 #[ignore = "not a story of its own: a rank of one, started by mpirun"]
@@ -64,6 +64,22 @@ fn foreign_messages_of_every_kind_are_told_as_garbled_and_harm_nobody() {
 fn all_ranks_leave_with_the_agreed_code() {
     let ended = play("code", 3);
     assert_eq!(ended.code, 4, "{ended:?}");
+}
+
+#[test]
+fn open_mpi_looks_for_no_network_where_all_ranks_are_here_and_nobody_wishes_it() {
+    if Launcher::get().kind != Kind::OpenMpi {
+        return;
+    }
+    let others_found = |wishes: &[&str]| {
+        let ended = play_with(&[&["OMPI_MCA_pml_base_verbose=10"], wishes].concat(), "code", 2);
+        assert_eq!(ended.code, 4, "{ended:?}");
+        assert!(ended.stderr.contains("selected ob1"), "{ended:?}");
+        let found = ended.stderr.lines().filter(|line| line.contains("found loaded component"));
+        found.filter(|line| !line.ends_with(" ob1")).count()
+    };
+    assert_eq!(others_found(&[]), 0);
+    assert_ne!(others_found(&["OMPI_MCA_pml=^ucx"]), 0);
 }
 
 #[test]

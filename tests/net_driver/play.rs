@@ -27,8 +27,14 @@ pub(crate) fn play(story: &str, ranks: u32) -> Ended {
     begin(story, ranks).end()
 }
 
-/// The same, and each rank that ends by itself tells the code that it has left with, whatever the launcher makes of it.
+/// Plays a story to its end; each rank that ends by itself tells the code that it has left with, whatever the launcher
+/// makes of it.
 pub(crate) fn play_and_tell_codes(story: &str, ranks: u32) -> Ended {
     let wrapper = ["sh", "-c", r#""$@"; code=$?; echo "left with $code"; exit "$code""#, "rank"];
     begin_under(&wrapper, story, ranks).end()
+}
+
+/// Plays a story to its end, with variables (`NAME=VALUE`) that each rank finds.
+pub(crate) fn play_with(variables: &[&str], story: &str, ranks: u32) -> Ended {
+    begin_under(&[&["env"], variables].concat(), story, ranks).end()
 }

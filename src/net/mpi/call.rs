@@ -1,4 +1,4 @@
-//! Every call of MPI: the only `unsafe` of this house, and no return code goes unread.
+//! Every call of MPI: the `unsafe` of this house, but for a variable that is set before; and no return code goes unread.
 //!
 //! rsmpi's own point-to-point calls drop what MPI returns, and its requests cannot own a changing set of buffers; so the
 //! few calls that the driver lives on stand here, on `mpi::ffi`. A transfer owns its buffer until MPI has finished with

@@ -12,6 +12,7 @@ mod outgoing;
 mod passages;
 mod pool;
 mod sending;
+mod transport;
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -110,6 +111,7 @@ pub fn init() -> Result<World, NetError> {
     for signal in [SIGUSR1, SIGTERM, SIGINT] {
         signal_hook::flag::register(signal, Arc::clone(&stop_signal))?;
     }
+    transport::choose();
     let (universe, provided) = mpi::initialize_with_threading(Threading::Funneled).ok_or(NetError::Twice)?;
     let universe = ManuallyDrop::new(universe);
     leave::end_the_job_on_panic();
