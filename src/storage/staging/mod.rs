@@ -23,6 +23,8 @@ mod place;
 mod plan;
 mod portions;
 mod recent;
+#[cfg(test)]
+mod stories;
 mod taking;
 mod task;
 mod unread;
