@@ -4,6 +4,7 @@ use std::io;
 
 use super::catalog::{catalog, refusal};
 use super::ending::Ending;
+use super::exit::say_why;
 use super::naming::Naming;
 use super::outputs::{Asked, Outputs};
 use super::{Exit, Launch, complain, job, slow_lines};
@@ -88,7 +89,7 @@ fn take_part(args: &AssignmentArgs, mut world: World) -> ! {
     let own = if failures.is_empty() { Outcome::Complete } else { Outcome::Disk };
     let code = ending.outcome().max(own).code();
     failures.iter().for_each(|failure| complain(format_args!("{failure}; hence exit code {code}")));
-    ending.reasons().for_each(|reason| eprintln!("{reason}"));
+    ending.reasons().for_each(say_why);
     world.finalize(code)
 }
 

@@ -1,5 +1,8 @@
 //! How a command ends, as the shell sees it.
 
+use std::fmt::Display;
+use std::io::{self, Write};
+
 use crate::protocol::Outcome;
 
 /// The end of a command.
@@ -26,6 +29,12 @@ impl Exit {
 }
 
 /// Says the one line that tells why a command ended early.
-pub(super) fn complain(what: impl std::fmt::Display) {
-    eprintln!("tema3: {what}");
+pub(super) fn complain(what: impl Display) {
+    say_why(format_args!("tema3: {what}"));
+}
+
+/// Says a line on standard error, all in one write: what ranks say at once is not to be mixed.
+pub(super) fn say_why(what: impl Display) {
+    // Where even that cannot be said, the exit code tells.
+    let _ = io::stderr().write_all(format!("{what}\n").as_bytes());
 }

@@ -21,6 +21,7 @@ use self::target_folder::TargetFolder;
 use self::wanted::{Wanted, wishes};
 use super::catalog::refusal;
 use super::ending::Ending;
+use super::exit::say_why;
 use super::outputs::{Asked, Outputs};
 use super::slow_lines::SLOWEST_FOR_FILES;
 use super::wording::say;
@@ -114,7 +115,7 @@ fn take_part(args: &StageArgs, wishes: Wanted, mut world: World) -> ! {
     }
     let code = ending.outcome().max(own).code();
     failures.iter().for_each(|failure| complain(format_args!("{failure}; hence exit code {code}")));
-    ending.reasons().for_each(|reason| eprintln!("{reason}"));
+    ending.reasons().for_each(say_why);
     world.finalize(code)
 }
 
@@ -130,7 +131,7 @@ fn foretell(member: &Member, legend: &Legend, status: Option<&Path>, failures: &
     let forecast = Forecast::of(legend);
     let (outcome, reasons) = (forecast.outcome(), forecast.reasons());
     failures.extend(say(&forecast).err().map(|unsaid| unsaid.to_string()));
-    reasons.iter().for_each(|reason| eprintln!("{reason}"));
+    reasons.iter().for_each(say_why);
     if let (Some(path), Some(reason)) = (status, reasons.into_iter().next()) {
         let status = Status { outcome, term: member.term(), reason: Some(reason) };
         failures.extend(status.write(path).err().map(|error| format!("{}: {error}", path.display())));

@@ -49,9 +49,14 @@ impl<W: Write> Observer for StagingText<W> {
     fn observe(&mut self, now: Time, observed: &Observed) {
         self.troubles.observe(observed);
         if let Observed::Summary(summary) = observed {
-            let mut text = if came_to_an_end(summary) { table(summary) } else { String::new() };
+            let has_more_to_tell = came_to_an_end(summary);
+            let mut text = if has_more_to_tell { table(summary) } else { String::new() };
             self.troubles.lines().iter().for_each(|trouble| write_line(&mut text, format_args!("{trouble}")));
-            write_totals(&mut text, now, summary, &(self.staged)());
+            if has_more_to_tell {
+                write_totals(&mut text, now, summary, &(self.staged)());
+            }
+            let outcome = summary.outcome;
+            write_line(&mut text, format_args!("ended: {} (exit {})", outcome.meaning(), outcome.code()));
             if let Err(error) = self.out.write_all(text.as_bytes()).and_then(|()| self.out.flush()) {
                 log::warn!("the summary could not be written: {error}");
             }
@@ -135,7 +140,6 @@ fn write_totals(text: &mut String, now: Time, summary: &Summary, staged: &Staged
             format_args!("with these limits {least:.2} s is the least: this took {times:.2} times as long"),
         );
     }
-    write_line(text, format_args!("ended: {} (exit {})", summary.outcome.meaning(), summary.outcome.code()));
 }
 
 fn write_line(text: &mut String, line: std::fmt::Arguments<'_>) {

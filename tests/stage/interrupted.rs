@@ -127,7 +127,7 @@ fn interrupted_in_the_middle_the_same_command_goes_on() {
     let summary: Value = serde_json::from_slice(&fs::read(folder.path().join("summary.json")).unwrap()).unwrap();
     let read = summary["clients"][0]["source_bytes_read"].as_u64().unwrap();
     assert!(read < 3 << 20, "what is not read yet is not read any more, and {read} bytes were: {ended:#?}");
-    assert_eq!(ended.code, 10, "{ended:#?}");
+    assert!(ended.ended_after_signal(10), "{ended:#?}");
     assert_eq!(ended.said("(exit 10)"), 1, "{ended:#?}");
     assert_absent(folder.path());
     let kept = kept(folder.path(), 16 << 10);
@@ -165,7 +165,9 @@ fn more_or_fewer_ranks_go_on() {
         let job = stage(3, folder.path(), SLOWLY).start();
         until_a_quarter_is_written(folder.path(), 1);
         job.signal("-USR1");
-        assert_eq!(job.end().code, 10);
+        let ended = job.end();
+        assert!(ended.ended_after_signal(10), "{ended:#?}");
+        assert_eq!(ended.said("(exit 10)"), 1, "{ended:#?}");
         let line = format!("data --to out/{{rank}} --from-ranks 0 --for 1-{} --piece-length 16K", ranks - 1);
         let moved = stage(ranks, folder.path(), &line).moved();
         assert!(moved < u64::from(ranks - 1) * PIECES - PIECES / 8, "{moved} pieces moved");
@@ -186,6 +188,17 @@ fn a_time_limit_ends_it_in_good_order_and_the_same_command_goes_on() {
     assert!(kept > 0);
     assert_eq!(stage(3, folder.path(), LINE).moved(), 2 * PIECES - kept);
     assert_staged(folder.path());
+}
+
+#[test]
+fn who_is_stopped_before_it_knows_what_it_wants_is_not_called_complete() {
+    let folder = large();
+    let ended = stage(3, folder.path(), &format!("{LINE} --time-limit 0s --summary summary.json")).run();
+    assert_eq!(ended.code, 5, "{ended:#?}");
+    assert_eq!(ended.said("complete and verified"), 0, "{ended:#?}");
+    let summary: Value = serde_json::from_slice(&fs::read(folder.path().join("summary.json")).unwrap()).unwrap();
+    assert!(summary["clients"].as_array().unwrap().iter().all(|client| client["code"] == 5), "{summary}");
+    assert_only(folder.path(), &["data", "summary.json"]);
 }
 
 #[test]

@@ -72,6 +72,13 @@ fn several_sources_beside_a_torrents_folder_are_refused() {
 }
 
 #[test]
+fn a_folder_in_the_place_of_a_torrent_is_told() {
+    let folder = plain(&[1]);
+    assert_refused(&stage(2, folder.path(), "data --from . --to out/{rank}").run(), 2, &["data is a folder", "--from"]);
+    assert_only(folder.path(), &["data"]);
+}
+
+#[test]
 fn a_pattern_that_takes_nothing_is_named_and_nothing_is_staged() {
     let folder = plain(&[1, 2]);
     let line = "data --to out/{rank} --want data/file0 --want file1";

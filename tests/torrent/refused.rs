@@ -82,12 +82,13 @@ fn what_is_not_there_empty_or_no_file_is_refused() {
     let folder = trees::single();
     fs::create_dir(folder.path().join("hollow")).unwrap();
     for (words, code, said) in [
-        (["create", "nowhere"], 6, "nowhere: No such file"),
+        (["create", "nowhere"], 3, "nowhere: No such file"),
         (["create", "hollow"], 3, "hollow: there is not a byte in it"),
         (["create", "/dev/null"], 3, "/dev/null is a device"),
         (["create", "/"], 3, "has no name under which"),
-        (["show", "nowhere"], 6, "nowhere: No such file"),
-        (["show", "hollow"], 6, "hollow: Is a directory"),
+        (["show", "nowhere"], 3, "nowhere: No such file"),
+        (["show", "hollow"], 3, "hollow: Is a directory"),
+        (["verify", "nowhere"], 3, "nowhere: No such file"),
     ] {
         let ended = torrent(folder.path(), words);
         assert_eq!(ended.code, code, "{words:?}: {ended:?}");

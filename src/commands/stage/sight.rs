@@ -1,8 +1,8 @@
 //! What a rank can read of what is to be staged.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::{fs, io};
 
 use crate::cli::StageArgs;
 use crate::metainfo::Metainfo;
@@ -54,6 +54,13 @@ fn look(sources: &[PathBuf], rank: Rank) -> Result<Sight, (Outcome, String)> {
 fn look_by_torrent(file: &Path, from: &Path, rank: Rank) -> Result<Sight, (Outcome, String)> {
     let bytes = match fs::read(file) {
         Ok(bytes) => bytes,
+        Err(error) if error.kind() == io::ErrorKind::IsADirectory => {
+            let file = file.display();
+            let reason = format!(
+                "{file} is a folder: with --from a .torrent is expected here; without it {file} is staged itself"
+            );
+            return Err((Outcome::Usage, reason));
+        }
         // Others may have it.
         Err(error) => {
             let reason = WalkError::Io { path: file.to_owned(), error };

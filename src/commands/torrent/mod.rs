@@ -44,6 +44,9 @@ enum Trouble {
     /// What is to be shared is not there, or cannot be shared.
     #[error(transparent)]
     Walk(#[from] WalkError),
+    /// The `.torrent` or receipt cannot be read.
+    #[error("{}: {error}", path.display())]
+    Unread { path: PathBuf, error: io::Error },
     /// The system refused.
     #[error("{}: {error}", path.display())]
     Io { path: PathBuf, error: io::Error },
@@ -70,13 +73,23 @@ enum Trouble {
 impl Trouble {
     fn exit(&self) -> Exit {
         match self {
-            Self::Walk(WalkError::Io { .. }) | Self::Io { .. } | Self::Unsaid(_) => Exit::Ran(Outcome::Disk),
+            Self::Walk(WalkError::Io { error, .. }) | Self::Unread { error, .. } if is_of_the_path(error) => {
+                Exit::Ran(Outcome::BadInput)
+            }
+            Self::Walk(WalkError::Io { .. }) | Self::Unread { .. } | Self::Io { .. } | Self::Unsaid(_) => {
+                Exit::Ran(Outcome::Disk)
+            }
             Self::Metainfo { .. } | Self::Walk(_) | Self::Receipt { .. } | Self::NotHere { .. } => {
                 Exit::Ran(Outcome::BadInput)
             }
             Self::Changed(_) => Exit::Ran(Outcome::Integrity),
             Self::OutputWithin(_) | Self::NoFolder => Exit::Usage,
         }
+    }
+
+    /// Why a `.torrent` or receipt could not be read.
+    fn unread(path: &Path) -> impl FnOnce(io::Error) -> Self {
+        move |error| Self::Unread { path: path.to_owned(), error }
     }
 
     /// Why something could not be read or written.
@@ -90,11 +103,17 @@ impl Trouble {
     }
 }
 
+/// Whether somebody gave a path that leads to nothing that can be read, and not a disk that refuses.
+fn is_of_the_path(error: &io::Error) -> bool {
+    use io::ErrorKind::{IsADirectory, NotADirectory, NotFound, PermissionDenied};
+    matches!(error.kind(), NotFound | NotADirectory | IsADirectory | PermissionDenied)
+}
+
 /// Reads a `.torrent`, and never much more than one may have.
 fn read(path: &Path) -> Result<Metainfo, Trouble> {
     let mut content = Vec::new();
-    let file = File::open(path).map_err(Trouble::io(path))?;
-    file.take(Metainfo::LONGEST as u64 + 1).read_to_end(&mut content).map_err(Trouble::io(path))?;
+    let file = File::open(path).map_err(Trouble::unread(path))?;
+    file.take(Metainfo::LONGEST as u64 + 1).read_to_end(&mut content).map_err(Trouble::unread(path))?;
     Metainfo::decode(&content).map_err(Trouble::metainfo(path))
 }
 

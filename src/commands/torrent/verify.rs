@@ -23,11 +23,11 @@ use crate::storage::{Reach, Reached, UnreadPiece, called, hash_pieces, open_plai
 /// Compares what is on disk with what it should be, and says what is not the same.
 pub(super) fn run(args: &VerifyArgs) -> Result<Exit, Trouble> {
     let file = &args.file;
-    let mut opened = File::open(file).map_err(Trouble::io(file))?;
+    let mut opened = File::open(file).map_err(Trouble::unread(file))?;
     let mut content = Vec::new();
-    Read::take(&mut opened, Metainfo::LONGEST as u64 + 1).read_to_end(&mut content).map_err(Trouble::io(file))?;
+    Read::take(&mut opened, Metainfo::LONGEST as u64 + 1).read_to_end(&mut content).map_err(Trouble::unread(file))?;
     if Receipt::is_meant(&content) {
-        opened.read_to_end(&mut content).map_err(Trouble::io(file))?;
+        opened.read_to_end(&mut content).map_err(Trouble::unread(file))?;
         return by_receipt(args, &content);
     }
     let metainfo = Metainfo::decode(&content).map_err(Trouble::metainfo(file))?;

@@ -336,13 +336,13 @@ impl Download {
         self.starving = None;
     }
 
-    /// Whether a wanted file is not complete and in place.
-    pub(super) fn lacks_anything(&self) -> bool {
+    /// Whether a wanted file is not complete and in place, or it was still to be said what else is wanted or offered.
+    pub(super) fn is_unfinished(&self) -> bool {
         let closed = |name: &String| {
             let mut torrents = self.torrents.values();
             torrents.any(|torrent| torrent.name == *name && torrent.state == State::Closed)
         };
-        !self.catalog.wanted.iter().all(closed)
+        self.catalog.prospects == Prospects::Open || !self.catalog.wanted.iter().all(closed)
     }
 
     /// How the download ended, with what is missing. `shortage`: whether what is missing now could not be had, or was

@@ -302,7 +302,7 @@ impl Client {
     fn drained(&mut self, traffic: Traffic) {
         if let End::Draining { outcome, shortage } = self.end {
             let mut finish = self.download.finish(shortage, &self.shared);
-            if shortage == Shortage::CutShort && self.download.lacks_anything() {
+            if shortage == Shortage::CutShort && self.download.is_unfinished() {
                 // It ended as the run did.
                 finish.outcome = finish.outcome.max(outcome);
             }
