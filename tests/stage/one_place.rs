@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use super::compared::{assert_alike, assert_only};
-use super::interrupted::until_written;
+use super::interrupted::{is_written, until_written};
 use super::job::Running;
 use super::program::{assert_refused, stage};
 use super::trees::{everything, noise, plain};
@@ -53,11 +53,14 @@ fn who_stands_by_takes_over_where_the_writer_is_killed() {
     assert!(status.contains("\"code\":8"), "{status}: {ended:#?}");
 }
 
-/// A job that takes four seconds to stage `data` to both of its ranks, and has begun to.
+/// A job that takes eight seconds to stage `data` to both of its ranks, and has begun to: long enough to be met by another
+/// on a busy machine.
 fn slow_job(folder: &Path) -> Running {
-    let job = stage(2, folder, "data --to out/{rank} --piece-length 16K --limit-read 1M").start();
+    let job = stage(2, folder, "data --to out/{rank} --from-ranks 0 --piece-length 16K --limit-read 500K").start();
     for rank in 0..2 {
-        until_written(&folder.join(format!("out/{rank}/.data.tema3/tree/data")), 16);
+        if !is_written(&folder.join(format!("out/{rank}/.data.tema3/tree/data")), 16) {
+            panic!("rank {rank} does not get on: {:#?}", job.end());
+        }
     }
     job
 }
