@@ -203,6 +203,13 @@ mod tests {
     }
 
     #[test]
+    fn a_run_that_was_refused_has_no_totals_to_tell() {
+        let summary = Summary { outcome: Outcome::BadInput, clients: moved(), ..Summary::default() };
+        let staged = Staged { bytes: 2 << 20, origins: vec![Rank(0)], ..Staged::default() };
+        assert_eq!(told(summary, staged), ["ended: bad input (exit 3)"]);
+    }
+
+    #[test]
     fn where_lines_are_limited_the_time_is_held_against_the_least_that_they_allow() {
         let summary = Summary { outcome: Outcome::Complete, clients: moved(), ..Summary::default() };
         let line = Line { read: Some(2 << 20), ..Line::default() };

@@ -24,6 +24,7 @@ fn wait_until(child: &mut Child, deadline: Instant) -> Option<i32> {
         if Instant::now() > deadline {
             return None;
         }
+        // No process is waited for with a limit.
         std::thread::sleep(Duration::from_millis(2));
     }
 }
@@ -37,6 +38,7 @@ pub(super) fn left_behind(mark: &str) -> Vec<u32> {
             left.iter().for_each(|process| send("-KILL", &process.to_string()));
             return left;
         }
+        // The end of processes of others is told to nobody; the deadline ends this.
         std::thread::sleep(Duration::from_millis(10));
     }
 }

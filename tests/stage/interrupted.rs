@@ -48,6 +48,7 @@ pub(super) fn is_written(hidden: &Path, pieces: u64) -> bool {
         if Instant::now() > deadline {
             return false;
         }
+        // Nobody tells of a piece that is written; the deadline ends this.
         std::thread::sleep(Duration::from_millis(20));
     }
     true

@@ -29,6 +29,7 @@ pub(super) fn end_the_job_on_panic() {
 pub(super) fn finalize_and_exit(code: u8) -> ! {
     let code = i32::from(code);
     let watchdog = std::thread::Builder::new().name("watchdog".into()).spawn(move || {
+        // It wakes only where the process is still there by then.
         std::thread::sleep(FINALIZE);
         warn!("MPI_Finalize has not returned for {FINALIZE:?}; leaving without it");
         signal_hook::low_level::exit(code)
