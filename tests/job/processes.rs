@@ -1,7 +1,10 @@
 //! The processes of a job: waited for, and ended where they do not end.
 
-use std::process::{Child, Command, Stdio};
+use std::process::Child;
 use std::time::{Duration, Instant};
+
+use rustix::io::Errno;
+use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 
 /// The exit code, or none where the job had to be ended at its deadline.
 pub(super) fn wait(child: &mut Child, deadline: Instant) -> Option<i32> {
@@ -68,8 +71,22 @@ fn processes_with(is_one: impl Fn(&[&[u8]]) -> bool) -> Vec<u32> {
     found
 }
 
-/// Sends a signal to a process, or to a group of them.
+/// Sends a signal to a process, or to a group of them where there is a minus before the number. Not by the command: a
+/// small system has none.
 pub(super) fn send(signal: &str, target: &str) {
+    let signal = match signal {
+        "-HUP" => Signal::HUP,
+        "-INT" => Signal::INT,
+        "-KILL" => Signal::KILL,
+        "-TERM" => Signal::TERM,
+        "-USR1" => Signal::USR1,
+        other => panic!("{other} is sent by no test yet"),
+    };
+    let pid = |number: &str| number.parse().ok().and_then(Pid::from_raw).expect("a process has a number");
+    let sent = match target.strip_prefix('-') {
+        Some(group) => kill_process_group(pid(group), signal),
+        None => kill_process(pid(target), signal),
+    };
     // A process that is gone by now needs no signal.
-    _ = Command::new("kill").args([signal, "--", target]).stderr(Stdio::null()).status();
+    assert!(matches!(sent, Ok(()) | Err(Errno::SRCH)), "{sent:?}");
 }
